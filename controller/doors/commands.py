@@ -1,0 +1,151 @@
+"""The command socket: people's requests go to the core, its reply comes back after the commit.
+
+A request is {id, action, target, args, reason, user?, role?}; the reply {id, accepted, reason,
+journal_seq, data}. A query is {id, query, args} and is answered from the shell without a core step.
+Everything is bounded: connections, requests waiting on each, the time a reply may take.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+from controller.core.inputs import Request
+from controller.doors import frames
+from controller.doors.users import NotAllowed, Person, identify, peer_of
+
+CONNECTIONS_MAX: Final = 16
+REPLY_TIMEOUT_S: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """accepted and why; journal_seq is the number of the newest event that records it."""
+
+    accepted: bool
+    reason: str
+    journal_seq: int
+    data: dict[str, Any]
+
+
+Submit = Callable[[Request], Awaitable[Answer]]
+Query = Callable[[str, dict[str, Any]], Any]
+
+
+class UnknownQuery(Exception):
+    """The query's name or argument is not known; the text says which there are."""
+
+
+class Commands:
+    """Serves one Unix socket. `submit` hands a request to the core and awaits its answer."""
+
+    def __init__(self, submit: Submit, query: Query, *, demo: bool = False) -> None:
+        self._submit = submit
+        self._query = query
+        self._demo = demo
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.refused_connections = 0
+
+    async def serve(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        server = await asyncio.start_unix_server(self._accept, path)
+        path.chmod(0o666)  # whom the kernel lets in is then decided by account, with a reason
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            server.close()
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            path.unlink(missing_ok=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "asyncio runs every connection in a task of its own"
+        if len(self._tasks) >= CONNECTIONS_MAX:
+            self.refused_connections += 1
+            writer.close()
+            return
+        self._tasks.add(task)
+        try:
+            while (document := await frames.read(reader)) is not None:
+                writer.write(frames.encode(await self._answer(document, writer)))
+                await writer.drain()
+        except (frames.FrameError, ConnectionError):
+            pass  # the peer's fault and its loss: nothing was accepted that was not answered
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+
+    async def _answer(self, document: Any, writer: asyncio.StreamWriter) -> dict[str, Any]:
+        if not isinstance(document, dict):
+            return _refusal("", "a request is a map with 'action' or 'query'")
+        number = str(document.get("id") or uuid4())
+        try:
+            if "query" in document:
+                data = self._query(str(document["query"]), dict(document.get("args") or {}))
+                return {"id": number, "accepted": True, "reason": "", "data": data}
+            person = self._person(document, writer)
+            answer = await asyncio.wait_for(self._submit(_request(number, document, person)), REPLY_TIMEOUT_S)
+        except (NotAllowed, UnknownQuery, ValueError, TypeError) as error:
+            return _refusal(number, str(error))
+        except TimeoutError:
+            return _refusal(number, f"no answer within {REPLY_TIMEOUT_S:g} s: look at `heloop status`")
+        return {
+            "id": number,
+            "accepted": answer.accepted,
+            "reason": answer.reason,
+            "journal_seq": answer.journal_seq,
+            "data": answer.data,
+        }
+
+    def _person(self, document: dict[str, Any], writer: asyncio.StreamWriter) -> Person:
+        connection = writer.get_extra_info("socket")
+        assert connection is not None, "a Unix socket's transport has its socket"
+        peer = peer_of(connection)
+        return identify(peer, document.get("user"), document.get("role"), os.getuid(), self._demo)
+
+
+def _request(number: str, document: dict[str, Any], person: Person) -> Request:
+    args = document.get("args") or {}
+    if not isinstance(args, dict):
+        raise ValueError("'args' is a map")
+    return Request(
+        id=number,
+        user=person.user,
+        role=person.role,
+        action=str(document.get("action", "")),
+        target=str(document.get("target", "")),
+        args=args,
+        reason=str(document.get("reason", "")),
+        session=person.session,
+    )
+
+
+def _refusal(number: str, reason: str) -> dict[str, Any]:
+    return {"id": number, "accepted": False, "reason": reason, "journal_seq": 0, "data": {}}
+
+
+class NoService(Exception):
+    """Nothing listens at the socket: the service does not run, or not with this data directory."""
+
+
+def ask(path: Path, document: dict[str, Any], timeout_s: float = 20.0) -> dict[str, Any]:
+    """One request from a program without a loop (the command line). Raises NoService."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout_s)
+        try:
+            connection.connect(str(path))
+            connection.sendall(frames.encode(document))
+            reply = frames.read_blocking(connection)
+        except OSError as error:
+            raise NoService(f"no service answers at {path} ({error.strerror or error})") from error
+    if not isinstance(reply, dict):
+        raise NoService(f"the service at {path} closed the connection without an answer")
+    return reply
