@@ -1,0 +1,64 @@
+"""For the engineer at the desk: check a plant, print its cause-and-effect matrix."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.cli.options import DONE, FAILED, PlantArgument, fail
+from controller.plant.plant import Plant
+
+
+def load_plant(name: str) -> Plant:
+    """The plant, or the end of the program with all its errors and exit code 2."""
+    from controller.plant import config
+
+    try:
+        folder = config.find_plant(name)
+    except config.PlantNotFound as error:
+        fail(str(error), 2)
+    loaded = config.load(folder)
+    if loaded.plant is None:
+        for problem in loaded.errors:
+            typer.echo(str(problem), err=True)
+        fail(f"{name} has {len(loaded.errors)} errors; nothing was started", 2)
+    return loaded.plant
+
+
+def check(
+    plant: PlantArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+) -> None:
+    """Validate a plant: every error as file:line:column: message. Needs no network."""
+    from controller.plant import config
+    from controller.plant.check_report import check_report, check_text
+
+    try:
+        loaded = config.load(config.find_plant(plant))
+    except config.PlantNotFound as error:
+        fail(str(error), 2)
+    typer.echo(json.dumps(check_report(loaded), ensure_ascii=False) if as_json else check_text(loaded))
+    raise typer.Exit(FAILED if loaded.errors else DONE)
+
+
+def matrix(
+    plant: PlantArgument,
+    out: Annotated[Path, typer.Option("--out", help="Folder for matrix.html and matrix.csv.")] = Path(),
+) -> None:
+    """Write the cause-and-effect matrix as HTML (phone, print) and CSV."""
+    from controller import matrix as page
+
+    checked = load_plant(plant)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in (("html", page.matrix_html(checked)), ("csv", page.matrix_csv(checked))):
+        target = out / f"{checked.name}-matrix.{name}"
+        target.write_text(text, encoding="utf-8")
+        typer.echo(str(target))
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(check)
+    app.command()(matrix)
