@@ -3,10 +3,48 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
+from tests.services import services
+
+MISSING = pytest.StashKey[dict[str, int]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "needs(name): runs only where that service is installed (tests/services.py)"
+    )
+    config.stash[MISSING] = {}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Locally a missing service leaves its tests out, and says so at the end; in CI it is a failure."""
+    here = services()
+    kept: list[pytest.Item] = []
+    for item in items:
+        names = [str(mark.args[0]) for mark in item.iter_markers("needs")]
+        missing = [name for name in names if not here[name].present]
+        for name in missing:
+            config.stash[MISSING][name] = config.stash[MISSING].get(name, 0) + 1
+        if not missing:
+            kept.append(item)
+    if config.stash[MISSING] and os.environ.get("CI"):
+        lines = [f"{name}: {here[name].install}" for name in config.stash[MISSING]]
+        pytest.exit("missing on this machine, and CI is set:\n  " + "\n  ".join(lines), returncode=1)
+    items[:] = kept
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Named on the machine itself, since with xdist the workers collect."""
+    missing = {name: service for name, service in services().items() if not service.present}
+    if missing:
+        terminalreporter.section("not everything ran: missing on this machine")
+        for name, service in missing.items():
+            terminalreporter.write_line(f"{name}: {service.install}")
 
 
 @pytest.fixture(autouse=True)

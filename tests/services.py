@@ -1,0 +1,27 @@
+"""What some tests need from the machine, how to see whether it is there, how to install it."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+INTEROP = Path(__file__).parent / "interop"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    present: bool
+    install: str
+
+
+def services() -> dict[str, Service]:
+    """Name of the marker `needs(name)` -> whether it is here, and the line that installs it."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return {
+        "node-opcua": Service(
+            shutil.which("node") is not None and (INTEROP / "node_modules/node-opcua-client").is_dir(),
+            "apt-get install nodejs npm && npm ci --ignore-scripts --prefix tests/interop",
+        ),
+        "chromium": Service(chromium is not None, "apt-get install chromium"),
+    }
