@@ -1,0 +1,11 @@
+"""Simulated PLCs: real OPC UA servers in three vendors' manners, for demo and tests.
+
+In comes a plant map and a machine (controller/simulator) that knows how the plant behaves. Out go OPC UA
+servers on 127.0.0.1, one per PLC, and the faults of their links. Nothing of the service is in here.
+"""
+
+from controller.opcua.plc.machine import RUNNING, Computer, Machine
+from controller.opcua.plc.server import HOST, UPDATE_S, SimulatedPlcServer
+from controller.opcua.plc.styles import STYLES, Style
+
+__all__ = ["HOST", "RUNNING", "STYLES", "UPDATE_S", "Computer", "Machine", "SimulatedPlcServer", "Style"]

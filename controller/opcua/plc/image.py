@@ -1,0 +1,167 @@
+"""The memory of one PLC: raw values by node, and where in them each tag lies.
+
+Pure. Tags come in engineering units and leave as the numbers, bits, array elements and word pairs that
+the PLC would show; only what changed is handed on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from alarms.signal import BAD_SENSOR_FAILURE, GOOD, is_bad
+from controller.plant.plant import Plant
+from controller.plant.scaling import from_raw, to_raw
+from controller.plant.tags import NodeSource, Raw, Tag
+
+Scalar = bool | int | float | str
+
+RANGES: Final = {
+    Raw.SBYTE: (-(2**7), 2**7 - 1),
+    Raw.BYTE: (0, 2**8 - 1),
+    Raw.INT16: (-(2**15), 2**15 - 1),
+    Raw.UINT16: (0, 2**16 - 1),
+    Raw.INT32: (-(2**31), 2**31 - 1),
+    Raw.UINT32: (0, 2**32 - 1),
+    Raw.INT64: (-(2**63), 2**63 - 1),
+    Raw.UINT64: (0, 2**64 - 1),
+}
+ZERO: Final[dict[Raw, Scalar]] = {Raw.BOOLEAN: False, Raw.STRING: "", Raw.FLOAT: 0.0, Raw.DOUBLE: 0.0}
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One node: its raw value (`cells`, one unless it is an array), its status, the tags it carries.
+
+    command: the tag a client may write through it; None = read only.
+    """
+
+    namespace: str
+    identifier: str
+    raw: Raw
+    cells: list[Scalar]
+    array: bool = False
+    status: int = GOOD
+    tags: list[int] = field(default_factory=list)
+    command: Tag | None = None
+    text: str = ""
+    changed: bool = False
+
+    @property
+    def value(self) -> Scalar | list[Scalar]:
+        return list(self.cells) if self.array else self.cells[0]
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """Where a tag lies in its node, and what was last put there."""
+
+    tag: Tag
+    source: NodeSource
+    node: Node
+    value: float | str | None = None
+    status: int = -1
+
+
+class Image:
+    """All nodes of one PLC, in the order of the tags in its map."""
+
+    def __init__(self, plant: Plant, plc: int) -> None:
+        self.nodes: dict[tuple[str, str], Node] = {}
+        self.places: dict[int, Place] = {}
+        for tag in plant.tags:
+            if isinstance(tag.source, NodeSource) and tag.source.plc == plc:
+                self._place(tag, tag.source)
+
+    def _place(self, tag: Tag, source: NodeSource) -> None:
+        key = (source.namespace, source.identifier)
+        zero = ZERO.get(source.raw, 0)
+        node = self.nodes.get(key)
+        if node is None:
+            node = self.nodes[key] = Node(*key, source.raw, [zero])
+        if source.element is not None or source.words > 1:
+            last = (source.element or 0) + source.words
+            node.array = True
+            node.cells.extend([zero] * (last - len(node.cells)))
+        if tag.access == "command" and source.bit is None and not node.array:
+            node.command = tag
+        node.tags.append(tag.index)
+        node.text = tag.text if len(node.tags) == 1 else f"{len(node.tags)} signals"
+        self.places[tag.index] = Place(tag, source, node)
+
+    def update(self, readings: Iterable[tuple[int, float | str, int]]) -> list[Node]:
+        """Takes the machine's readings over; returns the nodes whose raw value or status changed."""
+        changed: list[Node] = []
+        for index, value, status in readings:
+            place = self.places.get(index)
+            if place is None or (value == place.value and status == place.status):
+                continue
+            place.value, place.status = value, status
+            if self._put(place) and not place.node.changed:
+                place.node.changed = True
+                changed.append(place.node)
+        for node in changed:
+            node.changed = False
+        return changed
+
+    def _put(self, place: Place) -> bool:
+        """Lays one tag's value into its node; true when that changed anything."""
+        node, source, status = place.node, place.source, place.status
+        broken = is_bad(status) or place.value != place.value
+        altered = False
+        if broken and source.sentinels:
+            # Such a PLC knows no quality: a broken sensor is a number that cannot be, status Good.
+            altered = self._lay(node, source, source.sentinels[0])
+            status = GOOD
+        elif not broken:
+            altered = self._lay(node, source, _raw(place.tag, place.value))
+        elif not is_bad(status):
+            status = BAD_SENSOR_FAILURE
+        if len(node.tags) > 1:
+            # A word of bits or an array has one status: bad only when nothing in it can be trusted.
+            status = GOOD if any(not is_bad(self.places[tag].status) for tag in node.tags) else status
+        altered = altered or status != node.status
+        node.status = status
+        return altered
+
+    def _lay(self, node: Node, source: NodeSource, cell: Scalar) -> bool:
+        at = source.element or 0
+        if source.bit is not None:
+            word = int(node.cells[at])
+            mask = 1 << source.bit
+            cells: list[Scalar] = [word | mask if cell else word & ~mask]
+        elif source.words > 1:
+            number = int(cell)
+            halves: list[Scalar] = [number & 0xFFFF, number >> 16 & 0xFFFF]
+            cells = halves if source.low_word_first else halves[::-1]
+        else:
+            cells = [_fit(source.raw, cell)]
+        if node.cells[at : at + len(cells)] == cells:
+            return False
+        node.cells[at : at + len(cells)] = cells
+        return True
+
+    def accept(self, node: Node, raw: Scalar) -> tuple[int, float]:
+        """A client wrote raw into a command node: what that means as (tag index, engineering value)."""
+        assert node.command is not None, f"{node.identifier} is not for writing"
+        node.cells[0] = raw
+        self.places[node.command.index].value = None  # the machine's next word on it counts again
+        value, _ = from_raw(node.command, raw)
+        return node.command.index, float(value)
+
+
+def _raw(tag: Tag, value: float | str | None) -> Scalar:
+    return value if isinstance(value, str) else to_raw(tag, 0.0 if value is None else value)
+
+
+def _fit(raw: Raw, value: Scalar) -> Scalar:
+    """A number as its type can hold it: a PLC's converter saturates, it does not wrap."""
+    if raw is Raw.BOOLEAN:
+        return bool(value)
+    if raw is Raw.STRING:
+        return str(value)
+    if raw in (Raw.FLOAT, Raw.DOUBLE):
+        return float(value)
+    low, high = RANGES[raw]
+    return min(max(round(float(value)), low), high)
