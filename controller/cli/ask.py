@@ -27,8 +27,8 @@ def ask(data: Path | None, document: dict[str, Any]) -> dict[str, Any]:
         fail(str(error))
 
 
-def query(data: Path | None, name: str, **args: Any) -> Any:
-    reply = ask(data, {"query": name, "args": args})
+def query(data: Path | None, question: str, **args: Any) -> Any:
+    reply = ask(data, {"query": question, "args": args})
     if not reply["accepted"]:
         fail(reply["reason"])
     return reply["data"]
