@@ -1,0 +1,163 @@
+"""The journal, as those see it who write to it and read from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from controller.core.clock import Now
+from controller.core.effects import Event, Values
+from controller.core.inputs import Batch
+from controller.plant.tags import Derived, Kind, Tag
+from controller.record.errors import InUse, NotRecorded, WrongPlant
+from controller.record.journal import Journal
+from controller.record.reader import Reader, Where
+
+T0 = 1_767_574_800_000_000_000  # 2026-01-05T01:00Z
+
+
+def tag(index: int, name: str, unit: str = "%", kind: Kind = Kind.ANALOG) -> Tag:
+    return Tag(index, name, "", kind, unit, "bag", 0.0, 100.0, Derived("0", (), ()))
+
+
+TAGS = [
+    tag(0, "LT-201"),
+    tag(1, "PT-303", "mbarg"),
+    tag(2, "XS-301", "", Kind.STATE),
+    tag(3, "DS-1", "", Kind.TEXT),
+]
+
+
+def event(number: int, kind: str = "interlock.tripped", source: str = "S-01", severity: int = 700) -> Event:
+    return Event(kind, source, f"text {number}", T0 + number, number / 2, severity, {"n": number})
+
+
+def values(*rows: tuple[int, float, int, int], texts: tuple[tuple[int, str, int, int], ...] = ()) -> Values:
+    """(tag, value, status, ms after T0)"""
+    columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
+    return Values(
+        Batch(
+            0,
+            np.array(columns[0], np.int32),
+            np.array(columns[1], np.float64),
+            np.array(columns[2], np.uint32),
+            np.array([T0 + ms * 1_000_000 for ms in columns[3]], np.int64),
+            texts,
+        )
+    )
+
+
+def now(ms: int) -> Now:
+    return Now(ms / 1000, ms / 1000, T0 + ms * 1_000_000)
+
+
+def test_what_was_appended_can_be_read_after_the_future_is_done(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path, "university", TAGS)
+    assert journal.append([event(1), event(2)]).result(10) == 2
+    assert (
+        journal.append([event(3)], [values((0, 41.5, 0, 7), (1, 0.3, 0x80000000, 8))], now(10)).result(10)
+        == 3
+    )
+    with Reader(tmp_path) as reader:
+        found = list(reader.events())
+        assert [(entry.seq, entry.text, entry.data, entry.plant_s) for entry in found] == [
+            (1, "text 1", {"n": 1}, 0.5),
+            (2, "text 2", {"n": 2}, 1.0),
+            (3, "text 3", {"n": 3}, 1.5),
+        ]
+        assert reader.head() == journal.head()
+        (block,) = reader.blocks()
+        assert (block.id, block.seq, block.last_ns) == (1, 2, T0 + 10_000_000)
+        names = reader.tags()
+        assert [names[number].name for number in block.samples.tags] == ["LT-201", "PT-303"]
+        assert block.samples.values.tolist() == [41.5, 0.3]
+        assert block.samples.status.tolist() == [0, 0x80000000]
+    journal.close()
+
+
+def test_after_a_restart_the_numbers_and_the_chain_go_on(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        journal = Journal.open(tmp_path, "university", TAGS)
+        assert journal.append([event(number)], [values((0, number, 0, number))]).result(10) == number
+        journal.close()
+    assert not list(tmp_path.glob("*-wal"))
+    with Reader(tmp_path) as reader:
+        assert [block.id for block in reader.blocks()] == [1, 2, 3]
+        assert {entry.hash for entry in reader.events()} != {bytes(32)}
+
+
+def test_closing_writes_what_still_waits(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path, "university", TAGS)
+    waiting = journal.append([], [values((0, 1.0, 0, 0))], now(0))
+    journal.close()
+    assert waiting.result(0) == 0
+    with pytest.raises(NotRecorded, match="closed"):
+        journal.append([event(1)]).result(0)
+
+
+def test_a_second_service_on_the_same_directory_is_told_who_holds_it(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path, "university")
+    with pytest.raises(InUse, match=r"plant 'university', process \d+.*--data DIR"):
+        Journal.open(tmp_path, "university")
+    journal.close()
+    Journal.open(tmp_path, "university").close()
+
+
+def test_a_directory_belongs_to_one_plant(tmp_path: Path) -> None:
+    Journal.open(tmp_path, "university").close()
+    with pytest.raises(WrongPlant, match="plant 'university', not of 'cryocooler'"):
+        Journal.open(tmp_path, "cryocooler")
+    Journal.open(tmp_path, "university").close()  # the refusal let go of the lock
+
+
+def test_an_operator_finds_events_by_kind_source_severity_time_and_word(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path, "university")
+    kinds = ("alarm.raised", "interlock.tripped")
+    journal.append([event(n, kind=kinds[n % 2], source=f"S-{n}") for n in range(1, 9)])
+    journal.append([event(9, kind="interlock.reset", severity=100)]).result(10)
+    with Reader(tmp_path) as reader:
+        wanted = [
+            (Where(kinds=("alarm.raised",)), [2, 4, 6, 8]),
+            (Where(kinds=("interlock.",)), [1, 3, 5, 7, 9]),
+            (Where(sources=("S-3", "S-4")), [3, 4]),
+            (Where(severity=500), [1, 2, 3, 4, 5, 6, 7, 8]),
+            (Where(from_ns=T0 + 3, to_ns=T0 + 5), [3, 4]),
+            (Where(text="TEXT 7"), [7]),
+        ]
+        for where, seqs in wanted:
+            assert [entry.seq for entry in reader.events(where=where)] == seqs
+            assert [entry.seq for entry in reader.newest_events(where=where)] == seqs[::-1]
+        assert [entry.seq for entry in reader.events(after=2, limit=3)] == [3, 4, 5]
+        assert [entry.seq for entry in reader.newest_events(limit=2, before=5)] == [4, 3]
+    journal.close()
+
+
+def test_samples_are_found_by_tag_and_time(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path, "university", TAGS)
+    for ms in range(0, 50, 10):
+        texts = ((3, f"batch {ms}", 0, T0 + ms * 1_000_000),)
+        journal.append([event(ms)], [values((0, ms, 0, ms), (1, -ms, 0, ms), texts=texts)], now(ms)).result(
+            10
+        )
+    with Reader(tmp_path) as reader:
+        level, text = reader.numbers_of("LT-201"), reader.numbers_of("DS-1")
+        found = list(reader.samples([*level, *text], T0 + 10_000_000, T0 + 30_000_000))
+        assert [part.values.tolist() for part in found] == [[10.0], [20.0]]
+        assert [part.texts[0].text for part in found] == ["batch 10", "batch 20"]
+        assert sum(len(part) for part in reader.samples()) == 15
+    journal.close()
+
+
+def test_a_snapshot_covers_the_events_before_it(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path, "university")
+    journal.append([event(1), event(2)])
+    journal.snapshot(b"after two", "0.1.0", now(5))
+    journal.append([event(3)]).result(10)
+    with Reader(tmp_path) as reader:
+        snapshot = reader.snapshot()
+        assert snapshot is not None
+        assert (snapshot.seq, snapshot.data, snapshot.version) == (2, b"after two", "0.1.0")
+        assert [entry.seq for entry in reader.events(after=snapshot.seq)] == [3]
+    journal.close()
