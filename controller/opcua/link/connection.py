@@ -1,0 +1,121 @@
+"""One asyncua client, used for one connection and then thrown away.
+
+asyncua gives the codec, the secure channel and the session; its reconnecting, its watchdogs and its publish
+loop are not used (docs/reference/link.md says why). Every await here has an end, and everything a peer can
+cause comes out as `LinkLost` or `Refused`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from asyncua import Client, ua
+from asyncua.client.ua_client import UASocketProtocol
+from asyncua.ua.ua_binary import struct_from_binary
+
+from controller.opcua.link.errors import FROM_THE_WIRE, LinkLost, Refused, sorted_out
+from controller.opcua.link.security import Identity, secure
+from controller.opcua.link.timing import Timing
+from controller.plant.plant import Security
+
+_T = TypeVar("_T")
+
+
+class Connection:
+    """Socket, secure channel and session to one endpoint. `warning`: what the operator should know of it."""
+
+    def __init__(self, endpoint: str, security: Security, identity: Identity | None, timing: Timing) -> None:
+        self._timing = timing
+        self._security = security
+        self._identity = identity
+        self._client = Client(endpoint, timeout=timing.step_s)
+        self._client.name = "heloop"
+        self._client.description = "heloop link"
+        self._client.application_uri = "urn:heloop:link"
+        self._client.session_timeout = round(timing.session_s * 1000)
+        self._client.secure_channel_timeout = round(timing.channel_s * 1000)
+        self.warning: str | None = None
+
+    @property
+    def session_s(self) -> float:
+        """How long the server keeps a silent session, as revised by it."""
+        return self._client.session_timeout / 1000
+
+    @property
+    def channel_s(self) -> float:
+        return self._client.secure_channel_timeout / 1000
+
+    async def open(self) -> None:
+        client = self._client
+        self.warning = await self.step("security", secure(client, self._security, self._identity))
+        await self.step("connect", client.connect_socket())
+        await self.step("hello", client.send_hello())
+        await self.step("open secure channel", client.open_secure_channel())
+        await self.step("create session", client.create_session())
+        await self.step("activate session", self._activate())
+
+    async def _activate(self) -> None:
+        # The client was told user and password by `secure`; only it knows how to encrypt them.
+        user, password = self._client._username, self._client._password  # noqa: SLF001
+        await self._client.activate_session(username=user, password=password)
+
+    async def step(self, what: str, work: Awaitable[_T]) -> _T:
+        """Awaits `work` for at most step_s."""
+        try:
+            async with asyncio.timeout(self._timing.step_s):
+                return await work
+        except (LinkLost, Refused):
+            raise
+        except FROM_THE_WIRE as error:
+            raise sorted_out(what, error) from error
+
+    async def renew(self) -> None:
+        await self.step("renew secure channel", self._client.open_secure_channel(renew=True))
+        self._client.uaclient.revolve_security_token()
+
+    async def call(self, request: Any, answer: type[_T]) -> _T:
+        """One request, its answer decoded by asyncua."""
+        what = type(request).__name__.removesuffix("Request")
+        body = await self.raw(request)
+        try:
+            response = struct_from_binary(answer, body)
+            response.ResponseHeader.ServiceResult.check()  # type: ignore[attr-defined]
+        except FROM_THE_WIRE as error:
+            raise sorted_out(what, error) from error
+        return response
+
+    async def raw(self, request: Any) -> Any:
+        """One request; the answer's body as asyncua's buffer."""
+        what = type(request).__name__.removesuffix("Request")
+        return await self.step(what, self._protocol().send_request(request))
+
+    async def publish(self, request: ua.PublishRequest) -> bytes:
+        """The answer comes when the server has something to say, so nothing here times out."""
+        try:
+            return bytes(await self._protocol().send_request(request, timeout=0))
+        except FROM_THE_WIRE as error:
+            raise sorted_out("publish", error) from error
+
+    def _protocol(self) -> UASocketProtocol:
+        protocol = self._client.uaclient.protocol
+        if protocol is None:
+            raise LinkLost("the connection was closed")
+        return protocol
+
+    async def close(self) -> None:
+        """Tells the server, if it listens for close_s; then the socket goes, whatever happened."""
+        protocol = self._client.uaclient.protocol
+        transport = protocol.transport if protocol is not None else None
+        try:
+            if transport is not None and not transport.is_closing():
+                async with asyncio.timeout(self._timing.close_s):
+                    await self._client.close_session()
+                    await self._client.close_secure_channel()
+        except FROM_THE_WIRE:
+            pass  # the server is gone or mute; it forgets the session after session_s
+        finally:
+            self._client.disconnect_socket()
+            if transport is not None:
+                transport.abort()

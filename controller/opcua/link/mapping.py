@@ -1,0 +1,201 @@
+"""Decoded items -> one `Batch`: engineering units, honest statuses, texts in their own lane.
+
+A value that is Bad is NaN: nobody can mistake it for the last good one. A Good value that cannot be meant
+(NaN, a sentinel, another type than the map says) becomes Bad here, with a status that says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controller.core.inputs import Batch
+from controller.opcua.decoding import Items, Other
+from controller.opcua.link.points import ARRAY, KINDS, Node, Table
+from controller.opcua.status import (
+    BAD,
+    BAD_INDEX_RANGE_NO_DATA,
+    BAD_NO_DATA,
+    BAD_SENSOR_FAILURE,
+    BAD_TYPE_MISMATCH,
+    NODE_LOST,
+    OVERFLOW,
+    without_overflow,
+)
+from controller.plant.tags import NodeSource, Raw
+
+_TYPE_AND_ARRAY = ARRAY | 0x3F
+_NODE_LOST = np.array(sorted(NODE_LOST), np.uint32)
+_STRIPPED = np.frompyfunc(without_overflow, 1, 1)
+
+
+class Mapped(NamedTuple):
+    """The batch, and what was noticed on the way: overflow bits, nodes that went away, wrong types."""
+
+    batch: Batch
+    overflows: int
+    nodes_lost: tuple[int, ...]
+    wrong_types: tuple[int, ...]
+    clock: Any = None
+
+
+def mapped(table: Table, items: Items) -> Mapped:
+    """Everything `items` say about the tags of `table`, oldest first per tag."""
+    slow: list[Other] = list(items.others)
+    known = items.handles < len(table.nodes)
+    if not known.all() or (len(known) and table.slow[items.handles].any()):
+        is_slow = known.copy()
+        is_slow[known] = table.slow[items.handles[known]]
+        slow = sorted([*slow, *_as_others(items, is_slow)], key=lambda other: other.at)
+        items = _only(items, known & ~is_slow)
+    handles, raw, status, source_ns, kinds, _ = items
+    overflow = (status & OVERFLOW) == OVERFLOW
+    overflows = int(np.count_nonzero(overflow))
+    if overflows:
+        status = status.copy()
+        status[overflow] = _STRIPPED(status[overflow]).astype(np.uint32)
+    lost = handles[np.isin(status, _NODE_LOST)] if (status & BAD).any() else handles[:0]
+    rows, repeat = _rows(table, handles)
+    if repeat is not None:
+        raw, status, source_ns, kinds = raw[repeat], status[repeat], source_ns[repeat], kinds[repeat]
+    values, status, wrong = _converted(table, rows, raw, status, kinds)
+    batch = Batch(table.plc, table.points.tag[rows], values, status, source_ns)
+    result = Mapped(batch, overflows, tuple(lost.tolist()), tuple(table.points.tag[rows[wrong]].tolist()))
+    return _with_slow(table, result, slow) if slow else result
+
+
+def _only(items: Items, keep: NDArray[np.bool_]) -> Items:
+    handles, values, status, source_ns, kinds, _ = items
+    return Items(handles[keep], values[keep], status[keep], source_ns[keep], kinds[keep])
+
+
+def _rows(table: Table, handles: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+    """The points of each handle, and the position each comes from (None: one point per handle)."""
+    first, count = table.first[handles], table.count[handles]
+    if (count == 1).all():
+        return first, None
+    repeat = np.repeat(np.arange(len(handles)), count)
+    within = np.arange(len(repeat)) - np.repeat(np.cumsum(count) - count, count)
+    return first[repeat] + within, repeat
+
+
+def _converted(
+    table: Table,
+    rows: NDArray[np.int64],
+    raw: NDArray[np.float64],
+    status: NDArray[np.uint32],
+    kinds: NDArray[np.uint8],
+) -> tuple[NDArray[np.float64], NDArray[np.uint32], NDArray[np.bool_]]:
+    """Values in engineering units, their statuses, and which rows came in another type than the map says."""
+    points = table.points
+    values = raw * points.scale[rows] + points.offset[rows]
+    bits = points.bit[rows]
+    is_bit = bits >= 0
+    nan = np.isnan(raw)
+    if is_bit.any():
+        words = np.where(nan, 0.0, raw).astype(np.int64)
+        values[is_bit] = ((words >> np.maximum(bits, 0)) & 1 == points.active_when[rows])[is_bit]
+    wrong = (kinds != points.kind[rows]) & (kinds != 0)
+    broken = nan
+    if points.sentinels.shape[1]:
+        broken = broken | (raw[:, None] == points.sentinels[rows]).any(axis=1)
+    if broken.any() or wrong.any():
+        good_enough = (status & BAD) == 0
+        status = np.where(broken & good_enough, BAD_SENSOR_FAILURE, status)
+        status = np.where((kinds == 0) & good_enough, BAD_NO_DATA, status)
+        status = np.where(wrong & good_enough, BAD_TYPE_MISMATCH, status).astype(np.uint32)
+    bad = (status & BAD) != 0
+    if bad.any():
+        values[bad] = np.nan
+    return values, status, wrong
+
+
+def _as_others(items: Items, rows: NDArray[np.bool_]) -> Iterator[Other]:
+    """Items of slow nodes that came through the fast lane: nulls, or a number where a text should be."""
+    for at in np.flatnonzero(rows).tolist():
+        kind = int(items.kinds[at])
+        value = None if kind == 0 else float(items.values[at])
+        handle, status = int(items.handles[at]), int(items.status[at])
+        yield Other(at, handle, value, status, int(items.source_ns[at]), kind)
+
+
+def _with_slow(table: Table, done: Mapped, slow: list[Other]) -> Mapped:
+    """Adds texts, and numbers taken out of arrays, to what the fast lane made."""
+    numbers: list[tuple[int, float, int, int, int]] = []
+    texts: list[tuple[int, str, int, int]] = []
+    overflows, clock = done.overflows, done.clock
+    lost, wrong = list(done.nodes_lost), list(done.wrong_types)
+    for other in slow:
+        if other.handle == table.clock_handle:
+            clock = other.value
+        if other.handle >= len(table.nodes):
+            continue
+        node = table.nodes[other.handle]
+        status = without_overflow(other.status)
+        overflows += status != other.status
+        if status in NODE_LOST:
+            lost.append(other.handle)
+        if node.raw is Raw.STRING:
+            text, status = _text(other.value, status)
+            texts.extend((tag.index, text, status, other.source_ns) for tag in node.tags)
+            wrong.extend(tag.index for tag in node.tags if status == BAD_TYPE_MISMATCH)
+        else:
+            numbers.extend(_numbers(table, node, other._replace(status=status)))
+    batch = done.batch
+    if numbers:
+        rows, raw, statuses, times, kinds = (np.array(column) for column in zip(*numbers, strict=True))
+        values, status_array, mistyped = _converted(
+            table, rows, raw.astype(np.float64), statuses.astype(np.uint32), kinds.astype(np.uint8)
+        )
+        wrong.extend(table.points.tag[rows[mistyped]].tolist())
+        batch = Batch(
+            batch.plc,
+            np.concatenate((batch.tags, table.points.tag[rows])),
+            np.concatenate((batch.values, values)),
+            np.concatenate((batch.status, status_array)),
+            np.concatenate((batch.source_ns, times.astype(np.int64))),
+        )
+    batch = Batch(batch.plc, batch.tags, batch.values, batch.status, batch.source_ns, tuple(texts))
+    return Mapped(batch, overflows, tuple(lost), tuple(wrong), clock)
+
+
+def _text(value: Any, status: int) -> tuple[str, int]:
+    if isinstance(value, str):
+        return value, status
+    if status & BAD:
+        return "", status
+    return "", BAD_NO_DATA if value is None else BAD_TYPE_MISMATCH
+
+
+def _numbers(table: Table, node: Node, other: Other) -> Iterator[tuple[int, float, int, int, int]]:
+    """(point, raw number, status, source time, type) for each tag that a node's array feeds."""
+    kind = other.kind & _TYPE_AND_ARRAY
+    elements = np.ravel(other.value) if other.kind & ARRAY and kind == KINDS[node.raw] | ARRAY else None
+    for at, tag in enumerate(node.tags):
+        row = int(table.first[node.handle]) + at
+        assert isinstance(tag.source, NodeSource)
+        raw, status = _element(elements, tag.source, other.status)
+        yield row, raw, status, other.source_ns, kind
+
+
+def _element(elements: NDArray[Any] | None, source: NodeSource, status: int) -> tuple[float, int]:
+    """One element, or the 32-bit number in two of them, low word first where the map says so."""
+    if elements is None or status & BAD:
+        return float("nan"), status
+    at = source.element or 0
+    if at + source.words > len(elements):
+        return float("nan"), BAD_INDEX_RANGE_NO_DATA
+    if source.words == 1:
+        return float(elements[at]), status
+    words = [int(word) & 0xFFFF for word in elements[at : at + source.words]]
+    ordered = words[::-1] if source.low_word_first else words
+    number = 0
+    for word in ordered:
+        number = number << 16 | word
+    is_signed = source.raw in (Raw.INT16, Raw.INT32)
+    return float(
+        number - (1 << 16 * source.words) if is_signed and number >> 16 * source.words - 1 else number
+    ), status

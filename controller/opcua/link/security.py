@@ -1,0 +1,87 @@
+"""Who we are to a PLC and whom we trust: certificates by path, secrets by reference, never by value."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from asyncua import Client, ua
+from asyncua.crypto import security_policies
+from asyncua.crypto.security_policies import SecurityPolicy
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from controller.opcua.link.errors import LinkLost
+from controller.plant.plant import Security
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Our application certificate and key (PEM or DER), and the folder of server certificates we trust.
+
+    trusted None: any server certificate is taken, and the link reports that it was.
+    """
+
+    certificate: Path
+    key: Path
+    trusted: Path | None = None
+    application_uri: str = "urn:heloop:link"
+
+
+def secret(reference: str) -> str:
+    """What 'env:NAME', 'file:PATH' or 'credential:NAME' (systemd) refers to; LinkLost if not there."""
+    kind, _, name = reference.partition(":")
+    try:
+        if kind == "env":
+            return os.environ[name]
+        if kind == "file":
+            return Path(name).read_text(encoding="utf-8").rstrip("\n")
+        if kind == "credential":
+            return (Path(os.environ["CREDENTIALS_DIRECTORY"]) / name).read_text(encoding="utf-8").rstrip("\n")
+    except (KeyError, OSError) as error:
+        raise LinkLost(f"the secret {reference} is not there: {error}") from None
+    raise LinkLost(f"the secret {reference!r} must be env:NAME, file:PATH or credential:NAME")
+
+
+async def secure(client: Client, security: Security, identity: Identity | None) -> str | None:
+    """Sets policy, mode, certificates and user on a client that is not yet connected.
+
+    Returns a warning for the operator, or None.
+    """
+    if security.user is not None:
+        client.set_user(security.user)
+        if security.password is not None:
+            client.set_password(await asyncio.to_thread(secret, security.password))
+    if security.policy == "None":
+        return None
+    if identity is None:
+        raise LinkLost(f"policy {security.policy} needs a client certificate, and none is configured")
+    client.application_uri = identity.application_uri
+    policy: type[SecurityPolicy] | None = getattr(security_policies, f"SecurityPolicy{security.policy}", None)
+    if policy is None or security.mode not in ("Sign", "SignAndEncrypt"):
+        raise LinkLost(f"security policy {security.policy}, mode {security.mode} is not known")
+    mode = ua.MessageSecurityMode[security.mode]
+    await client.set_security(policy, identity.certificate, identity.key, mode=mode)
+    offered = client.security_policy.peer_certificate or b""
+    thumbprint = x509.load_der_x509_certificate(offered).fingerprint(hashes.SHA256()).hex()
+    if identity.trusted is None:
+        return (
+            f"the server's certificate {thumbprint} was not checked: no folder of trusted ones is configured"
+        )
+    if offered not in await asyncio.to_thread(_trusted, identity.trusted):
+        raise LinkLost(f"the server's certificate {thumbprint} is not in {identity.trusted}")
+    return None
+
+
+def _trusted(folder: Path) -> set[bytes]:
+    """The DER form of every certificate file in the folder."""
+    found: set[bytes] = set()
+    for path in sorted(folder.glob("*")):
+        if path.suffix in (".der", ".crt", ".cer"):
+            found.add(path.read_bytes())
+        elif path.suffix == ".pem":
+            found.add(x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(Encoding.DER))
+    return found
