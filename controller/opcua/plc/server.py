@@ -130,6 +130,7 @@ class SimulatedPlcServer:
     async def go_down(self) -> None:
         """As a controller that loses power: connections cut, port closed, sessions gone, memory kept."""
         listener, self._listener = self._listener, None
+        self._hung = False
         if listener is not None:
             await listener.stop()
             self._nodes.clear()
@@ -153,9 +154,9 @@ class SimulatedPlcServer:
 
     def hold(self, *, hung: bool) -> None:
         """Nothing is answered while TCP stays open; hung: the server itself stands still as well."""
-        assert self._listener is not None, "a server that is down cannot hang"
-        self._hung = hung
-        self._listener.gate.hold()
+        if self._listener is not None:
+            self._hung = hung
+            self._listener.gate.hold()
 
     def release(self) -> None:
         self._hung = False
@@ -191,6 +192,10 @@ class SimulatedPlcServer:
     def lose_notifications(self, count: int) -> None:
         """The next `count` notifications get their number but are never sent (Republish has them)."""
         self._server.subscriptions.lose = count
+
+    @property
+    def notifications_to_lose(self) -> int:
+        return self._server.subscriptions.lose
 
     def _node_of(self, tag: str) -> Node:
         source = self._plant.tag(tag).source
