@@ -43,7 +43,9 @@ class Decides(Protocol):
 class Keeps(Protocol):
     """The journal, as the shell sees it. The future's result is the last event's number."""
 
-    def append(self, events: Sequence[Event], samples: Sequence[Values]) -> Future[int]: ...
+    def append(
+        self, events: Sequence[Event], samples: Sequence[Values] = (), now: Now | None = None
+    ) -> Future[int]: ...
 
 
 class Carries(Protocol):
@@ -56,7 +58,16 @@ class Carries(Protocol):
 class Remembers(Protocol):
     """The intent ring."""
 
-    def put(self, intent: int, payload: dict[str, Any]) -> None: ...
+    def put(self, intent: int, context: Mapping[str, Any]) -> int: ...
+
+
+class Sifts(Protocol):
+    """The archive rule: which rows are worth keeping."""
+
+    kept: int
+    dropped: int
+
+    def keep(self, values: Values, utc_ns: int) -> Values: ...
 
 
 class Records(Protocol):
@@ -101,6 +112,8 @@ class Meters:
     changes: int = 0
     writes: int = 0
     events: int = 0
+    archived: int = 0
+    sifted: int = 0
     inbox_max: int = 0
     inbox_dropped: int = 0
     protect_s_max: float = 0.0
@@ -115,6 +128,8 @@ class Meters:
             "changes": self.changes,
             "writes": self.writes,
             "events": self.events,
+            "archived": self.archived,
+            "sifted": self.sifted,
             "inbox_max": self.inbox_max,
             "inbox_dropped": self.inbox_dropped,
             "step_ms_p50": round(ordered[len(ordered) // 2] * 1e3, 3),
@@ -171,6 +186,7 @@ class Loop:
         inbox: Inbox,
         links: Mapping[int, Carries],
         journal: Keeps,
+        archive: Sifts,
         intents: Remembers,
         recorder: Records | None,
         feed: Feed,
@@ -180,12 +196,14 @@ class Loop:
         self._inbox = inbox
         self._links = links
         self._journal = journal
+        self._archive = archive
         self._intents = intents
         self._recorder = recorder
         self._feed = feed
         self._answers: dict[str, asyncio.Future[Answer]] = {}
         self._commits: set[asyncio.Future[int]] = set()
         self._waiting = set(links)
+        self._stepped: list[asyncio.Future[None]] = []
         self.ready = asyncio.Event()
         self.meters = Meters()
         self._budget = BUDGET_MAX
@@ -221,10 +239,13 @@ class Loop:
         self._send(evaluated.effects)
         if self._recorder is not None:
             self._recorder.record(now, inputs, budget)
-        self._keep((*protected.effects, *evaluated.effects))
+        self._keep(now, (*protected.effects, *evaluated.effects))
         self._set_budget(evaluated_s - protected_s)
         self._measure(inputs, protected_s - started_s, evaluated_s - protected_s)
         self._note_ready(inputs)
+        for waiting in self._stepped:
+            waiting.set_result(None)
+        self._stepped.clear()
         return protected.due.or_sooner(evaluated.due)
 
     def _send(self, effects: Sequence[Effect]) -> None:
@@ -242,7 +263,7 @@ class Loop:
                 case _:
                     assert_never(effect)
 
-    def _keep(self, effects: Sequence[Effect]) -> None:
+    def _keep(self, now: Now, effects: Sequence[Effect]) -> None:
         events = [effect for effect in effects if isinstance(effect, Event)]
         values = [effect for effect in effects if isinstance(effect, Values)]
         replies = [effect for effect in effects if isinstance(effect, Reply)]
@@ -250,9 +271,11 @@ class Loop:
             self._feed.publish(value.batch)
             self.meters.changes += len(value.batch.tags)
         self.meters.events += len(events)
-        if not (events or values or replies):
+        self.meters.archived, self.meters.sifted = self._archive.kept, self._archive.dropped
+        worth = [kept for value in values if _rows(kept := self._archive.keep(value, now.utc_ns))]
+        if not (events or worth or replies):
             return
-        commit = asyncio.wrap_future(self._journal.append(events, values))
+        commit = asyncio.wrap_future(self._journal.append(events, worth, now))
         self._commits.add(commit)
         commit.add_done_callback(lambda done: self._committed(done, replies, bool(events)))
 
@@ -300,7 +323,15 @@ class Loop:
         if not self._waiting:
             self.ready.set()
 
-    async def flush(self) -> None:
-        """Waits until everything decided so far is on disk."""
+    async def settle(self, last: Input) -> None:
+        """Puts a last input before the core and waits until all that was decided is on disk."""
+        stepped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._stepped.append(stepped)
+        self._inbox.put(last)
+        await stepped
         while self._commits:
             await asyncio.wait(self._commits)
+
+
+def _rows(values: Values) -> int:
+    return len(values.batch.tags) + len(values.batch.texts)

@@ -28,6 +28,14 @@ def load_plant(name: str) -> Plant:
     return loaded.plant
 
 
+def plant_texts(name: str) -> dict[str, str]:
+    """The plant's files by name: kept with the flight recorder, so that a recording explains itself."""
+    from controller.plant import config
+
+    folder = config.find_plant(name)
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.yaml"))}
+
+
 def check(
     plant: PlantArgument,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,

@@ -33,7 +33,7 @@ LAYERS = [
         "controller.matrix",
         "alarms.receivers",
     },
-    {"controller.cli", "controller.app", "controller.__main__"},
+    {"controller.cli", "controller.app", "controller.answers", "controller.__main__"},
 ]
 NEIGHBOURS = {
     ("controller.followers", "controller.opcua"),
@@ -43,6 +43,7 @@ NEIGHBOURS = {
     ("controller.loop", "controller.doors"),
     ("controller.loop", "controller.record"),
     ("controller.schedule", "controller.record"),
+    ("controller.app", "controller.answers"),
     ("controller.cli", "controller.app"),
     ("controller.__main__", "controller.cli"),
 }

@@ -1,0 +1,114 @@
+"""What the core process answers to queries: its state in plain data, without a step of the core."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from controller import __version__
+from controller.core.core import Core
+from controller.core.inputs import Note
+from controller.doors.commands import UnknownQuery
+from controller.loop import Clock, Loop
+from controller.opcua.link import Link
+from controller.plant.plant import Plant
+from controller.record.journal import Journal
+
+
+def link_row(link: Link) -> dict[str, Any]:
+    """One link as status and feed show it. fresh_s: wall seconds since the last notification."""
+    counters = link.counters
+    fresh_s = counters.seconds_without_data()
+    return {
+        "plc": link.plc.name,
+        "endpoint": link.endpoint,
+        "up": link.is_up,
+        "fresh_s": None if fresh_s is None else round(fresh_s, 3),
+        "changes": counters.changes,
+        "notifications": counters.notifications,
+        "overflows": counters.overflows,
+        "gaps": counters.gaps,
+        "republished": counters.republished,
+        "reconnects": max(0, counters.connects - 1),
+        "bad_nodes": counters.bad_nodes,
+        "writes": counters.writes,
+        "writes_failed": counters.writes_failed,
+        "heartbeats": counters.heartbeats,
+    }
+
+
+class Answers:
+    """status, explain and ready; each is cheap enough to be asked every second."""
+
+    def __init__(
+        self,
+        *,
+        plant: Plant,
+        core: Core,
+        loop: Loop,
+        clock: Clock,
+        links: Mapping[int, Link],
+        journal: Journal,
+        data: Path,
+    ) -> None:
+        self._plant = plant
+        self._core = core
+        self._loop = loop
+        self._clock = clock
+        self._links = links
+        self._journal = journal
+        self._data = data
+        self._started_s = time.monotonic()
+
+    def answer(self, query: str, args: dict[str, Any]) -> Any:
+        """Raises UnknownQuery with the list of what there is."""
+        match query:
+            case "status":
+                return self.status()
+            case "explain":
+                return self._explain(str(args.get("name", "")))
+            case "ready":
+                return self._loop.ready.is_set()
+            case _:
+                raise UnknownQuery(f"there is no query '{query}'; there are: status, explain, ready")
+
+    def status(self) -> dict[str, Any]:
+        now = self._clock.now()
+        health = asdict(self._journal.health())
+        head = health.pop("head")
+        return {
+            "service": {
+                "version": __version__,
+                "plant": self._plant.name,
+                "data": str(self._data),
+                "ready": self._loop.ready.is_set(),
+                "up_s": round(time.monotonic() - self._started_s, 1),
+                "plant_s": round(now.plant_s, 3),
+                "speed": self._clock.speed,
+            },
+            "loop": self._loop.meters.shown(),
+            "journal": {"seq": head["seq"], **health},
+            "links": [link_row(link) for link in self._links.values()],
+            **self._core.status(now),
+        }
+
+    def farewell(self) -> Note:
+        """The last event of a run: what was received, kept and lost, for reports and for the next start."""
+        health = self._journal.health()
+        links = [link_row(link) for link in self._links.values()]
+        data = {
+            "links": links,
+            "loop": self._loop.meters.shown(),
+            "rows_dropped": health.rows_dropped,
+            "lost": health.rows_dropped + self._loop.meters.inbox_dropped + sum(row["gaps"] for row in links),
+        }
+        return Note("service.stopped", "heloop", "heloop stopped", data)
+
+    def _explain(self, name: str) -> str:
+        try:
+            return str(self._core.explain(name, self._clock.now()))
+        except KeyError:
+            raise UnknownQuery(f"'{name}' is no tag, interlock or command of {self._plant.name}") from None
