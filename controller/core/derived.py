@@ -1,0 +1,121 @@
+"""Tags that the service computes: recomputed when an input changed, as good as their worst input.
+
+A Bad input makes a Bad output, an Uncertain one an Uncertain output; a result that is not a number is
+Bad. An exception cannot come out: the expression engine answers None. `clock_skew(PLC)` is the one
+expression that reads times: source time of the PLC's counter minus our receive time, in seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import numpy as np
+
+from alarms import expression
+from alarms.expression import Expression, Function
+from alarms.signal import BAD, BAD_NO_DATA, GOOD, SEVERITY_MASK
+from controller.core.clock import Now
+from controller.core.effects import Values
+from controller.core.image import SERVICE, Image
+from controller.core.inputs import Batch
+from controller.plant.plant import Plant
+from controller.plant.tags import Derived, Tag
+
+CLOCK_SKEW: Final = re.compile(r"\s*clock_skew\(\s*([\w.-]+)\s*\)\s*")
+
+
+class Formula:
+    """One derived tag, compiled."""
+
+    def __init__(self, tag: Tag, source: Derived, functions: Mapping[str, Function]) -> None:
+        self.tag = tag.index
+        self.inputs = source.inputs
+        self.expression: Expression = expression.compile(source.expression, functions)
+
+    def compute(self, image: Image) -> tuple[float, int]:
+        worst = max((image.status.item(tag) for tag in self.inputs), key=_badness, default=GOOD)
+        if worst & BAD:
+            return float("nan"), worst
+        result = self.expression.evaluate([image.value.item(tag) for tag in self.inputs])
+        return (float("nan"), BAD_NO_DATA) if result is None else (result, worst)
+
+
+class ClockSkew:
+    """How far a PLC's clock is from ours, in s; positive when it is ahead."""
+
+    def __init__(self, tag: Tag, alive: int) -> None:
+        self.tag = tag.index
+        self.inputs = (alive,)
+        self._alive = alive
+
+    def compute(self, image: Image) -> tuple[float, int]:
+        status, given = image.status.item(self._alive), image.given_ns.item(self._alive)
+        if status & SEVERITY_MASK or not given:
+            return float("nan"), status if status & BAD else BAD_NO_DATA
+        return (given - image.receive_utc_ns.item(self._alive)) / 1e9, GOOD
+
+
+class Formulas:
+    """All derived tags of a plant, in an order in which inputs come before what is made of them."""
+
+    def __init__(self, plant: Plant, functions: Mapping[str, Function]) -> None:
+        self.by_tag: dict[int, Formula | ClockSkew] = {}
+        alive = {plc.name: plc.alive for plc in plant.plcs}
+        for tag in plant.tags:
+            if isinstance(tag.source, Derived):
+                skew = CLOCK_SKEW.fullmatch(tag.source.expression)
+                self.by_tag[tag.index] = (
+                    Formula(tag, tag.source, functions)
+                    if skew is None
+                    else ClockSkew(tag, alive.get(skew[1], plant.index.get(skew[1], -1)))
+                )
+        self.users: dict[int, list[int]] = {}
+        for tag_index, formula in self.by_tag.items():
+            for source in formula.inputs:
+                self.users.setdefault(source, []).append(tag_index)
+        self._depth: dict[int, int] = {}
+        for tag_index in self.by_tag:
+            self._measure(tag_index)
+
+    def _measure(self, tag: int) -> int:
+        if tag not in self.by_tag:
+            return 0
+        if tag not in self._depth:
+            self._depth[tag] = 1 + max((self._measure(one) for one in self.by_tag[tag].inputs), default=0)
+        return self._depth[tag]
+
+    def affected(self, changed: Iterable[int]) -> list[int]:
+        """The derived tags behind these tags, inputs before outputs."""
+        found: set[int] = set()
+        frontier = list(changed)
+        while frontier:
+            fresh = [user for tag in frontier for user in self.users.get(tag, ()) if user not in found]
+            found.update(fresh)
+            frontier = fresh
+        return sorted(found, key=lambda tag: (self._depth[tag], tag))
+
+    def recompute(self, affected: list[int], image: Image, now: Now) -> Values:
+        """Computes them in this order and puts them into the image, stamped with their newest input."""
+        image.arrivals += 1
+        count = len(affected)
+        stored = np.zeros(count, np.int64)
+        for place, tag in enumerate(affected):
+            formula = self.by_tag[tag]
+            value, status = formula.compute(image)
+            newest = max((image.source_ns.item(one) for one in formula.inputs), default=now.utc_ns)
+            stored[place] = max(newest, image.source_ns.item(tag) + 1)
+            if value != image.value.item(tag):
+                image.changed_s[tag] = now.mono_s
+            image.value[tag], image.status[tag] = value, status
+            image.source_ns[tag] = stored[place]
+            image.given_ns[tag] = max((image.given_ns.item(one) for one in formula.inputs), default=0)
+            image.receive_s[tag], image.arrival[tag] = now.mono_s, image.arrivals
+        tags = np.array(affected, np.int32)
+        batch = Batch(SERVICE, tags, image.value[tags], image.status[tags], stored)
+        return Values(batch, np.zeros(count, np.uint8), stored)
+
+
+def _badness(status: int) -> int:
+    return status & SEVERITY_MASK

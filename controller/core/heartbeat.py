@@ -1,0 +1,43 @@
+"""The heartbeat to the PLCs: a counter and our epoch, each wall second, while the core lives.
+
+That is all it means: the core has gone through a step within the last second. A PLC drops remote mode
+when it stands still for 30 s, and refuses an epoch lower than the highest it has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from controller.core.clock import Now
+from controller.core.effects import Write
+from controller.core.liveness import Liveness
+from controller.plant.plant import Plant
+
+PERIOD_S: Final = 1.0
+COUNTER_MAX: Final = 65535
+
+
+class Heartbeat:
+    """One counter for all PLCs; late beats are not made up for."""
+
+    def __init__(self, plant: Plant, epoch: int) -> None:
+        self.plant = plant
+        self.epoch = epoch
+        self.counter = 0
+        self.due_s: float | None = None
+
+    def beat(self, now: Now, liveness: Liveness) -> Iterator[Write]:
+        if self.due_s is not None and now.mono_s < self.due_s:
+            return
+        started = self.due_s is None
+        self.due_s = (
+            now.mono_s + PERIOD_S if started else max(self.due_s or 0.0, now.mono_s - PERIOD_S) + PERIOD_S
+        )
+        self.counter = self.counter % COUNTER_MAX + 1
+        for plc in self.plant.plcs:
+            if plc.heartbeat is not None and liveness.is_up(plc.index):
+                fields = [(plc.heartbeat, float(self.counter))]
+                if plc.epoch is not None:
+                    fields.append((plc.epoch, float(self.epoch)))
+                yield Write(plc.index, 0, tuple(fields), now.mono_s + PERIOD_S)
