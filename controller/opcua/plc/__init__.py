@@ -8,7 +8,7 @@ from controller.opcua.plc.control import ask
 from controller.opcua.plc.faults import KINDS, LinkFault, is_link_fault, parse_link_fault
 from controller.opcua.plc.machine import RUNNING, Computer, Machine
 from controller.opcua.plc.proxy import FaultProxy
-from controller.opcua.plc.server import HOST, UPDATE_S, SimulatedPlcServer
+from controller.opcua.plc.server import HOST, UPDATE_S, Access, SimulatedPlcServer
 from controller.opcua.plc.simulation import Simulation, run_simulation
 from controller.opcua.plc.styles import STYLES, Style
 
@@ -18,6 +18,7 @@ __all__ = [
     "RUNNING",
     "STYLES",
     "UPDATE_S",
+    "Access",
     "Computer",
     "FaultProxy",
     "LinkFault",

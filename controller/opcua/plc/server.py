@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from asyncua import Server, ua
@@ -32,13 +34,41 @@ UPDATE_S: Final = 0.1  # wall seconds between two updates of the nodes, at any s
 _NOISY: Final = ("asyncua.server.uaprocessor", "asyncua.server.address_space", "asyncua.server.server")
 
 
+_SECURED: Final = [
+    ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt,
+    ua.SecurityPolicyType.Basic256Sha256_Sign,
+    ua.SecurityPolicyType.Aes256Sha256RsaPss_SignAndEncrypt,
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may connect, and how. passwords: by user name; None = anybody. certificate, key: files in PEM
+    or DER; with them only signed or encrypted channels are served, and any client certificate is taken.
+    """
+
+    passwords: Mapping[str, str] | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+OPEN: Final = Access()
+
+
 class _Endpoints(Server):
     """asyncua's server, of which only the endpoints and their security policies are used."""
 
-    async def offer(self, url: str, tokens: Sequence[type]) -> list[SecurityPolicyFactory]:
+    async def offer(self, url: str, access: Access) -> list[SecurityPolicyFactory]:
         self.set_endpoint(url)
-        self.set_security_policy([ua.SecurityPolicyType.NoSecurity])
-        self.set_identity_tokens(list(tokens))
+        tokens: list[type] = [ua.UserNameIdentityToken]
+        if access.passwords is None:
+            tokens.append(ua.AnonymousIdentityToken)
+        self.set_identity_tokens(tokens)
+        secured = access.certificate is not None and access.key is not None
+        if secured:
+            await self.load_certificate(access.certificate or "")
+            await self.load_private_key(access.key or "")
+        self.set_security_policy(_SECURED if secured else [ua.SecurityPolicyType.NoSecurity])
         await self._setup_server_nodes()
         return self._policies
 
@@ -57,7 +87,7 @@ class SimulatedPlcServer:
         port: int = 0,
         *,
         style: str | None = None,
-        passwords: dict[str, str] | None = None,
+        access: Access = OPEN,
     ) -> None:
         self.plc = plant.plcs[plc]
         self.style: Style = STYLES[style or self.plc.style]
@@ -65,8 +95,8 @@ class SimulatedPlcServer:
         self._plant = plant
         self._machine = machine
         self._port = port
-        self._anonymous = passwords is None
-        self._server = PlcInternalServer(self.style, self, PlcUsers(passwords))
+        self._access = access
+        self._server = PlcInternalServer(self.style, self, PlcUsers(access.passwords))
         self._nodes = PlcNodes(self._server.aspace, self.image, self.style, self.plc.name)
         self._facts = ServerFacts(self._server.aspace, self.style, self.plc.name)
         self._policies: list[SecurityPolicyFactory] = []
@@ -122,8 +152,8 @@ class SimulatedPlcServer:
             self._port = listener.port
             endpoints = _Endpoints(iserver=self._server)
             endpoints.name = self.style.product
-            tokens = (ua.UserNameIdentityToken, *((ua.AnonymousIdentityToken,) if self._anonymous else ()))
-            self._policies = await endpoints.offer(self.endpoint, tokens)
+            self._server.plain = self._access.certificate is None
+            self._policies = await endpoints.offer(self.endpoint, self._access)
         listener.set_policies(self._policies)
         self._listener = listener
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from asyncua import ua
 from asyncua.common.utils import ServiceError
 from asyncua.crypto.permission_rules import User, UserRole
+from asyncua.crypto.security_policies import SecurityPolicyNone
 from asyncua.server.internal_server import InternalServer
 from asyncua.server.internal_session import InternalSession, SessionState
 from asyncua.server.uaprocessor import UaProcessor
@@ -18,7 +20,8 @@ from controller.opcua.plc.styles import Style
 from controller.opcua.plc.subscriptions import PlcSubscriptions
 from controller.opcua.plc.wire import node_id, status_code
 
-_CLOSED_MAY = {
+# What needs no session, and may come over a channel without security.
+_DISCOVERY = {
     node_id(ua.ObjectIds.GetEndpointsRequest_Encoding_DefaultBinary),
     node_id(ua.ObjectIds.FindServersRequest_Encoding_DefaultBinary),
     node_id(ua.ObjectIds.CloseSecureChannelRequest_Encoding_DefaultBinary),
@@ -42,7 +45,7 @@ class PlcUsers(UserManager):
     No names = everybody, as on a PLC whose server was just switched on.
     """
 
-    def __init__(self, passwords: dict[str, str] | None = None) -> None:
+    def __init__(self, passwords: Mapping[str, str] | None = None) -> None:
         self._passwords = passwords
 
     def get_user(
@@ -119,7 +122,11 @@ class PlcSession(InternalSession):
 
 
 class PlcProcessor(UaProcessor):
-    """Answers BadSessionIdInvalid once the PLC has dropped the session."""
+    """Answers BadSessionIdInvalid once the PLC has dropped the session, and serves no open channel where
+    the PLC wants a secured one (asyncua by itself would).
+    """
+
+    iserver: PlcInternalServer
 
     async def _process_message(self, typeid: ua.NodeId, requesthdr: Any, seqhdr: Any, body: Any) -> Any:
         if self.session is not None and self.session.state is SessionState.Closed:
@@ -127,8 +134,11 @@ class PlcProcessor(UaProcessor):
                 if self._session_watchdog_task is not None:
                     self._session_watchdog_task.cancel()
                 self.session = None
-            elif typeid not in _CLOSED_MAY:
+            elif typeid not in _DISCOVERY:
                 raise ServiceError(ua.StatusCodes.BadSessionIdInvalid)
+        secured = not isinstance(self._connection.security_policy, SecurityPolicyNone)
+        if not (secured or self.iserver.plain or typeid in _DISCOVERY):
+            raise ServiceError(ua.StatusCodes.BadSecurityModeInsufficient)
         return await super()._process_message(typeid, requesthdr, seqhdr, body)  # type: ignore[no-untyped-call]
 
 
@@ -139,6 +149,7 @@ class PlcInternalServer(InternalServer):
         super().__init__(user_manager=users)
         self._style = style
         self._desk = desk
+        self.plain = True  # serves channels without security
         self.disabled_clock = True  # the simulated PLC has a clock of its own, and it may be wrong
         self.allow_remote_admin = False
         self.max_session_timeout_ms = style.session_ms

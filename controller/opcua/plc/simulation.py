@@ -19,7 +19,7 @@ from typing import Any, Final
 from controller.opcua.plc.control import Control
 from controller.opcua.plc.faults import LinkFault, LinkFaults, is_link_fault, parse_link_fault
 from controller.opcua.plc.machine import Machine
-from controller.opcua.plc.server import UPDATE_S, SimulatedPlcServer
+from controller.opcua.plc.server import OPEN, UPDATE_S, Access, SimulatedPlcServer
 from controller.plant.plant import Plant
 
 CATCH_UP_MAX: Final = 10  # quanta made up for at once; what is beyond is given up, and counted
@@ -40,7 +40,7 @@ class Simulation:
         speed: float = 1.0,
         ports: Sequence[int] = (),
         held: bool = False,
-        passwords: dict[str, str] | None = None,
+        access: Access = OPEN,
     ) -> None:
         if not speed > 0.0:
             raise ValueError(f"speed must be above 0, not {speed}")
@@ -52,7 +52,7 @@ class Simulation:
         self.machine = machine
         chosen = ports or [0] * len(plant.plcs)
         self.servers = [
-            SimulatedPlcServer(plant, plc.index, machine, port, passwords=passwords)
+            SimulatedPlcServer(plant, plc.index, machine, port, access=access)
             for plc, port in zip(plant.plcs, chosen, strict=True)
         ]
         self._faults = LinkFaults(self.servers)
