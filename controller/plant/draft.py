@@ -1,0 +1,166 @@
+"""What has been read so far: every block with its place, and the names that others may refer to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from controller.plant.document import Document, Place
+from controller.plant.plant import Command
+from controller.plant.problems import Problems
+from controller.plant.schema.fields import Model
+from controller.plant.schema.interlockfile import InterlockEntry, InterlockFile
+from controller.plant.schema.plantfile import Area, DerivedEntry, PermissiveEntry, PlantFile, PlantHead
+from controller.plant.schema.plcfile import CommandEntry, PlcFile, PlcHead, TagEntry
+from controller.plant.tags import Tag
+from controller.plant.validate import validated
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Item(Generic[M]):
+    """A checked block, where it stands, and the PLC whose file it is in (-1: none)."""
+
+    entry: M
+    place: Place
+    plc: int = -1
+
+
+@dataclass(slots=True)
+class Draft:
+    """The plant while it is being put together.
+
+    tags, commands: built so far, by name. declared: every name in the files and its place, of broken
+    blocks too, so that one mistake is reported once. counts: blocks as written, for the summary.
+    """
+
+    problems: Problems
+    plant: Item[PlantHead] | None = None
+    areas: list[Item[Area]] = field(default_factory=list)
+    plcs: list[Item[PlcHead]] = field(default_factory=list)
+    tag_items: list[Item[TagEntry]] = field(default_factory=list)
+    command_items: list[Item[CommandEntry]] = field(default_factory=list)
+    permissive_items: list[Item[PermissiveEntry]] = field(default_factory=list)
+    derived_items: list[Item[DerivedEntry]] = field(default_factory=list)
+    interlock_items: list[Item[InterlockEntry]] = field(default_factory=list)
+    tags: dict[str, Tag] = field(default_factory=dict)
+    commands: dict[str, Command] = field(default_factory=dict)
+    declared: dict[str, dict[str, Place]] = field(default_factory=dict)  # 'tag' | 'command' | ...
+    counts: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("tags", "plcs", "interlocks", "alarms"), 0)
+    )
+
+    def names(self, kind: str) -> dict[str, Place]:
+        return self.declared.setdefault(kind, {})
+
+
+def read_plant(document: Document, draft: Draft) -> None:
+    """plant.yaml into the draft."""
+    place = document.top
+    if not _has_key(place, "plant", draft.problems):
+        return
+    _known_keys(place, PlantFile, draft.problems)
+    head = validated(PlantHead, place, draft.problems, without=_other_keys(place, PlantHead))
+    draft.plant = Item(head, place) if head else None
+    draft.areas = _items(Area, place / "areas", draft, "area")
+    draft.permissive_items = _items(PermissiveEntry, place / "permissives", draft, "permissive")
+    draft.derived_items = _items(DerivedEntry, place / "derived", draft, "tag")
+    _count_tags(draft, place / "derived")
+
+
+def read_plc(document: Document, draft: Draft) -> None:
+    """One PLC file into the draft."""
+    place = document.top
+    draft.counts["plcs"] += 1
+    if not _has_key(place, "plc", draft.problems):
+        return
+    _known_keys(place, PlcFile, draft.problems)
+    index = len(draft.plcs)
+    head = validated(PlcHead, place, draft.problems, without=_other_keys(place, PlcHead))
+    if head is not None:
+        draft.plcs.append(Item(head, place, index))
+    index = index if head is not None else -1
+    draft.tag_items += _items(TagEntry, place / "tags", draft, "tag", index)
+    draft.command_items += _items(CommandEntry, place / "commands", draft, "command", index)
+    _count_tags(draft, place / "tags")
+
+
+def read_interlocks(document: Document, draft: Draft) -> None:
+    """interlocks.yaml into the draft."""
+    place = document.top
+    if not _has_key(place, "interlocks", draft.problems):
+        return
+    _known_keys(place, InterlockFile, draft.problems)
+    draft.interlock_items = _items(InterlockEntry, place / "interlocks", draft, "interlock")
+    entries = (place / "interlocks").value
+    draft.counts["interlocks"] += len(entries) if isinstance(entries, list) else 0
+
+
+def _has_key(place: Place, key: str, problems: Problems) -> bool:
+    if place.value is None:
+        return False  # not readable, and reported
+    if isinstance(place.value, dict) and key in place.value:
+        return True
+    if (key,) not in place.document.keys:
+        problems.error(place, f"the file must have `{key}:`")
+    return False
+
+
+def _known_keys(place: Place, model: type[Model], problems: Problems) -> None:
+    """Unknown keys at the top, which the head's own validation does not see."""
+    unknown = set(place.value) - {f.alias or name for name, f in model.model_fields.items()}
+    validated_keys = {key: place.value[key] for key in place.value if key in unknown}
+    for key in validated_keys:
+        allowed = ", ".join(sorted(model.model_fields))
+        problems.error(place / key, f"unknown key `{key}`; allowed here: {allowed}", key=True)
+
+
+def _other_keys(place: Place, head: type[Model]) -> set[str]:
+    """Everything but the head's own keys: lists of blocks, and what was reported as unknown."""
+    return set(place.value) - {f.alias or name for name, f in head.model_fields.items()}
+
+
+def _items(model: type[M], place: Place, draft: Draft, kind: str, plc: int = -1) -> list[Item[M]]:
+    """Each block of a list validated by itself; duplicates and misplaced names are reported."""
+    found: list[Item[M]] = []
+    blocks = place.value
+    if blocks is None:
+        return found
+    if not isinstance(blocks, list):
+        draft.problems.error(place, f"`{place.path[-1]}` must be a list, one `- name:` for each", key=True)
+        return found
+    for number, block in enumerate(blocks):
+        at = place / number
+        name = block.get("name") if isinstance(block, dict) else None
+        if isinstance(block, dict) and "name" in block and next(iter(block)) != "name":
+            draft.problems.error(
+                at / "name", "write `name:` first, so that a search for it lands on the block", key=True
+            )
+        if isinstance(name, str):
+            _declare(name, at, draft, kind)
+        entry = validated(model, at, draft.problems)
+        if entry is not None:
+            found.append(Item(entry, at, plc))
+    return found
+
+
+def _declare(name: str, place: Place, draft: Draft, kind: str) -> None:
+    """A command is a tag too: its word. Everything else has a name space of its own."""
+    for other in ("tag", "command") if kind in ("tag", "command") else (kind,):
+        if first := draft.names(other).get(name):
+            where = f"{first.document.name} line {first.position()[0]}"
+            draft.problems.error(
+                place / "name",
+                f"the name is taken: a second {kind} {name}, the first is in {where}; rename or remove one",
+            )
+            return
+    draft.names(kind)[name] = place
+
+
+def _count_tags(draft: Draft, place: Place) -> None:
+    blocks = place.value if isinstance(place.value, list) else []
+    draft.counts["tags"] += len(blocks)
+    for block in blocks:
+        alarms = block.get("alarms") if isinstance(block, dict) else None
+        draft.counts["alarms"] += len(alarms) if isinstance(alarms, dict) else 0

@@ -1,0 +1,69 @@
+"""plant.yaml: the plant as a whole, permissives, and what is computed from other tags."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from controller.plant.schema.fields import Difference, Duration, Help, Model, Name, Prose, Range, Text
+from controller.plant.schema.plcfile import Alarm, ArchiveRule, KindName, Level, Normal
+
+
+class Area(Model):
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=30)
+    text: Prose = ""
+    help: Help | None = Field(default=None, description="Default help of the area's priority 3 alarms")
+
+
+class Guard(Model):
+    """A word that is refused to operators while the permission is withheld."""
+
+    command: str
+    word: str
+
+
+class PermissiveEntry(Model):
+    """A permission that interlocks withhold."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)
+    text: Text
+    guards: list[Guard] = []
+
+
+class DerivedEntry(Model):
+    """A tag computed by the service from other tags."""
+
+    name: Name
+    text: Text
+    unit: str = ""
+    range: Range | None = None
+    normal: Normal = ""
+    area: str = ""
+    kind: KindName | None = None
+    expression: str = Field(max_length=1000)
+    states: dict[int, Text] = {}
+    archive: ArchiveRule | None = None
+    alarms: dict[Level, Alarm] = {}
+    deadband: Difference | None = None
+    delay: Duration | None = None
+    help: Help | None = None
+
+
+class PlantHead(Model):
+    """plant.yaml without its lists of blocks."""
+
+    plant: str = Field(pattern=r"^[a-z][a-z0-9_-]*$", max_length=40)
+    text: Prose = ""
+    timezone: str = "UTC"
+    simulator: Literal["turbine", "cryocooler"]
+    link_grace_s: float = Field(default=30.0, ge=0, le=600)
+    plcs: list[str] = Field(min_length=1, description="The PLC files, in order")
+
+
+class PlantFile(PlantHead):
+    """plant.yaml"""
+
+    areas: list[Area] = []
+    permissives: list[PermissiveEntry] = []
+    derived: list[DerivedEntry] = []
