@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 
 from alarms.signal import Tri
 from controller.core.conditions import Node, Sight, compiled
-from controller.core.durable import OPEN, CommandRecord, EffectRecord, Flight
+from controller.core.durable import PENDING, CommandRecord, EffectRecord, Flight
 from controller.core.effects import Write
 from controller.core.handshake import ECHO_S, Outcome, Progress, Seen, judge, next_sequence
 from controller.core.interlocks import Interlocks
@@ -97,6 +97,10 @@ class Commands:
 
     def touch_late(self, now_s: float) -> None:
         self._dirty.update(index for index, live in enumerate(self.lives) if live.due_s <= now_s)
+
+    def quiet(self) -> None:
+        """Nothing is to be looked at: between two steps it never is."""
+        self._dirty.clear()
 
     def due_s(self) -> float:
         return min((live.due_s for live in self.lives), default=inf)
@@ -241,7 +245,7 @@ class Commands:
         word = command.words[min(want.rank for want in wants)]
         proof = self.proof(command, word)
         self._note_undone(command, live, word, proof, wants)
-        late = [want for want in wants if want.effect.result not in (OPEN, "done")]
+        late = [want for want in wants if want.effect.result not in (PENDING, "done")]
         if proof is Tri.TRUE and late:
             settles = [want.settle for want in late]
             self._say_result(command, word.name, Outcome("done", "read back later"), settles, None)
@@ -275,7 +279,7 @@ class Commands:
     def _asks(self, command: Command, live: Live, proof: Tri | None, want: Want) -> bool:
         """The rule at the top of this module."""
         effect, now_s = want.effect, self.decisions.now.mono_s
-        if effect.result == OPEN:
+        if effect.result == PENDING:
             return True
         if effect.result in ("done", "failed") or effect.attempts >= ATTEMPTS_MAX:
             return False
@@ -311,7 +315,7 @@ class Commands:
                 return
         obstacle = self.obstacle(command, proof)
         if obstacle is not None:
-            if any(want.effect.result == OPEN or want.effect.how != obstacle.how for want in asking):
+            if any(want.effect.result == PENDING or want.effect.how != obstacle.how for want in asking):
                 self._say_result(command, word.name, obstacle, settles, None)
             return
         assert live.asked_s is not None

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms.signal import BAD_NO_COMMUNICATION, Tri
+from controller.core import explain, snapshot, status
 from controller.core.bypass import Bypasses
 from controller.core.clock import NEVER, Due, Now
 from controller.core.commands import Commands
@@ -58,9 +59,8 @@ class Core:
         self.quality = Quality(plant, self.image, self.liveness, self.decisions)
         self.heartbeat = Heartbeat(plant, epoch)
         self._wire()
-        self._began = False
         self._intents: list[Mapping[str, Any]] = []
-        self._last: Now | None = None
+        self.last: Now | None = None
 
     def _wire(self) -> None:
         """Index: tag -> what has to be looked at when it changes."""
@@ -93,6 +93,26 @@ class Core:
         """What the intent ring holds: contexts of writes, judged at the first step. Nothing is re-sent."""
         self._intents = list(intents)
 
+    def adopt(self, durable: Durable) -> None:
+        """Puts durable state in place of the present one."""
+        self.durable = self.decisions.durable = durable
+
+    def snapshot(self) -> dict[str, Any]:
+        """The whole state, for the flight recorder; plain data. Taken between two steps."""
+        return snapshot.taken(self)
+
+    def load_snapshot(self, state: Mapping[str, Any]) -> None:
+        """Makes this fresh core the one that the snapshot was taken of (same software, same plant)."""
+        snapshot.put(self, state)
+
+    def status(self, now: Now) -> dict[str, Any]:
+        """Plain data for people and pages: interlocks, bypasses, commands, permissives, PLCs."""
+        return status.status(self, now)
+
+    def explain(self, name: str, now: Now) -> str:
+        """Why a tag, interlock, command or permissive is as it is. Raises KeyError for an unknown name."""
+        return explain.explain(self, name, now)
+
     def protect(self, now: Now, inputs: Sequence[Input]) -> Step:
         """Tags, interlocks, commands: everything that may have to act at once."""
         self._begin(now)
@@ -111,13 +131,12 @@ class Core:
     def _begin(self, now: Now) -> None:
         self.decisions.now = now
         self.sight.plant_s = now.plant_s
-        if self._last is not None:
-            plant_s, wall_s = now.plant_s - self._last.plant_s, now.mono_s - self._last.mono_s
+        if self.last is not None:
+            plant_s, wall_s = now.plant_s - self.last.plant_s, now.mono_s - self.last.mono_s
             if plant_s > 0 and wall_s > 0:
                 self.sight.wall_per_plant = wall_s / plant_s
-        self._last = now
-        if not self._began:
-            self._began = True
+        began, self.last = self.last is not None, now
+        if not began:
             self.liveness.begin(now)
             reconciled(self.plant, self.decisions, self._intents)
             self.permissives.begin()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 RECENT_MAX: Final = 50  # trips and starts remembered for counting
-OPEN: Final = "open"
+PENDING: Final = "pending"
 
 
 class Recorded(Protocol):
@@ -33,7 +33,7 @@ class Recorded(Protocol):
 class EffectRecord:
     """What became of one effect of one trip.
 
-    result: 'open' | 'done' | 'refused' | 'failed' | 'unknown'; how: the reason in a word or two.
+    result: 'pending' | 'done' | 'refused' | 'failed' | 'unknown'; how: the reason in a word or two.
     attempts: handshakes spent on it. undone: how often it was taken back by somebody afterwards.
     """
 
@@ -41,7 +41,7 @@ class EffectRecord:
     tag: str
     value: str
     by: str
-    result: str = OPEN
+    result: str = PENDING
     how: str = ""
     ms: float | None = None
     attempts: int = 0
@@ -151,7 +151,14 @@ class Durable:
 
 def _effects(listed: list[dict[str, Any]]) -> dict[int, EffectRecord]:
     return {
-        int(one["index"]): EffectRecord(one["kind"], one["tag"], str(one["value"]), one["by"])
+        int(one["index"]): EffectRecord(
+            one["kind"],
+            one["tag"],
+            str(one["value"]),
+            one["by"],
+            one.get("result", PENDING),
+            ms=one.get("ms"),
+        )
         for one in listed
     }
 
@@ -239,7 +246,7 @@ def _undone(state: Durable, event: Recorded) -> None:
     for name, number, index in event.data["settles"]:
         effect = state.effect(name, number, index)
         if effect is not None:
-            effect.result, effect.how, effect.undone = OPEN, "undone", effect.undone + 1
+            effect.result, effect.how, effect.undone = PENDING, "undone", effect.undone + 1
 
 
 def _started(state: Durable, event: Recorded) -> None:
@@ -271,7 +278,7 @@ def _bypass_over(state: Durable, event: Recorded) -> None:
     if record.trip is not None:
         for effect in record.trip.effects.values():
             if effect.kind == "command":
-                effect.result, effect.how, effect.attempts, effect.undone = OPEN, "bypass over", 0, 0
+                effect.result, effect.how, effect.attempts, effect.undone = PENDING, "bypass over", 0, 0
 
 
 def _lapsed(state: Durable, event: Recorded) -> None:

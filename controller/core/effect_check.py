@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from alarms.signal import Tri
 from controller.core.clock import Now
 from controller.core.conditions import LeafState, Node, Sight, compiled
-from controller.core.durable import OPEN, InterlockRecord
+from controller.core.durable import PENDING, InterlockRecord
 from controller.core.step import Decisions
 from controller.core.wording import span
 from controller.plant.plant import CheckedEffect, Interlock, Plant
@@ -73,7 +73,7 @@ class EffectChecks:
         if check.deadline_s is None:
             check.deadline_s = now.plant_s + expected.within_s
         answer = self.nodes[rule.index, index].evaluate(self.sight)
-        first = record.trip.effects[index].result == OPEN
+        first = record.trip.effects[index].result == PENDING
         number = record.trip.number
         if answer is Tri.TRUE:
             ms = round((now.mono_s - check.started_mono_s) * 1e3, 3)

@@ -70,6 +70,11 @@ class Interlocks:
             if logic.live.due_plant_s <= now.plant_s or logic.live.due_mono_s <= now.mono_s:
                 self._dirty.add(logic.rule.index)
 
+    def quiet(self) -> None:
+        """Nothing is to be looked at: between two steps it never is."""
+        self._dirty.clear()
+        self.touched_commands.clear()
+
     def due(self) -> Due:
         return Due(
             min((logic.live.due_plant_s for logic in self.logics), default=inf),

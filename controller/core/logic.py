@@ -90,7 +90,7 @@ class Logic:
         nodes = [*self.causes, *(node for node in (self.while_, self.reset) if node is not None)]
         checked = [effect.condition for effect in rule.effects if isinstance(effect, CheckedEffect)]
         self.tags = frozenset(tag for node in nodes for tag in node.tags()) | frozenset(
-            tag for condition in checked for tag in compiled(condition, strict=True).tags()
+            tag for condition in checked for tag in read(condition)
         )
         self.others = frozenset(other for node in nodes for other in node.others())
         self._plcs = {tag: frozenset(_plcs(plant, tag)) for tag in self.cause_tags}
@@ -144,7 +144,9 @@ def facts(plant: Plant, rule_: Interlock, index: int) -> dict[str, Any]:
             return {"index": index, "kind": "command", "tag": command, "value": effect.word, "by": "service"}
         case WithholdEffect():
             name = plant.permissives[effect.permissive].name
-            return {"index": index, "kind": "withhold", "tag": name, "value": "withheld", "by": "service"}
+            done = {"result": "done", "ms": 0.0}  # ours to withhold: nothing has to be proved
+            about = {"index": index, "kind": "withhold", "tag": name, "value": "withheld", "by": "service"}
+            return about | done
         case CheckedEffect():
             tag, value = subject(plant, effect.condition)
             return {"index": index, "kind": "check", "tag": tag, "value": value or effect.text, "by": "plc"}
@@ -169,12 +171,25 @@ def subject(plant: Plant, condition: Condition) -> tuple[str, str]:
             return tag_name, f"not {value}"
 
 
+def read(condition: Condition) -> Iterator[int]:
+    """The tags that a condition reads."""
+    match condition:
+        case Compare() | State():
+            yield condition.tag
+        case Vote():
+            for term in condition.terms:
+                yield from read(term)
+        case Not():
+            yield from read(condition.term)
+        case Tripped():
+            return
+
+
 def evidence(plant: Plant, sight: Sight, cause: Cause) -> dict[str, Any]:
     """A cause with the values that it was judged by, JSON-able: a value that is not Good is null."""
-    tags = dict.fromkeys(compiled(cause.condition, strict=False).tags())
     values: dict[str, float | None] = {}
     shown = []
-    for index in tags:
+    for index in dict.fromkeys(read(cause.condition)):
         tag = plant.tags[index]
         good = is_good(sight.image.status.item(index))
         values[tag.name] = sight.image.value.item(index) if good else None

@@ -20,11 +20,11 @@ class Permissives:
             for index, effect in enumerate(rule.effects):
                 if isinstance(effect, WithholdEffect):
                     self._users[effect.permissive].append((rule.index, index))
-        self._told: list[bool] = [False] * len(plant.permissives)
+        self.told: list[bool] = [False] * len(plant.permissives)
 
     def begin(self) -> None:
         """What is withheld from before a restart has been told already."""
-        self._told = [bool(self.withheld_by(index)) for index in range(len(self._told))]
+        self.told = [bool(self.withheld_by(index)) for index in range(len(self.told))]
 
     def withheld_by(self, permissive: int) -> list[str]:
         names = []
@@ -41,9 +41,9 @@ class Permissives:
     def settle(self) -> None:
         for permissive in self.plant.permissives:
             names = self.withheld_by(permissive.index)
-            if bool(names) == self._told[permissive.index]:
+            if bool(names) == self.told[permissive.index]:
                 continue
-            self._told[permissive.index] = bool(names)
+            self.told[permissive.index] = bool(names)
             kind = "permissive.withheld" if names else "permissive.granted"
             by = f" by {', '.join(names)}" if names else ""
             text = f"{permissive.text or permissive.name}: {kind.split('.')[1]}{by}"

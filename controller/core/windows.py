@@ -1,19 +1,21 @@
 """The minute before and the minute after a trip: the values of its causes, in one event.
 
-A ring per interlock input holds the last minute. Bounded: at most RING values are kept per tag, and
-POINTS of them go into an event (thinned evenly when there were more; the journal has them all).
+A ring per tag that interlocks have among their causes holds its newest changes. Bounded: RING values
+are kept per tag, and POINTS of them go into an event (thinned evenly when there were more; the journal
+has them all).
 """
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any, Final
 
+import numpy as np
+
 from controller.core.clock import Now
-from controller.core.conditions import compiled
 from controller.core.image import Image
+from controller.core.logic import read
 from controller.core.step import Decisions
 from controller.plant.plant import Plant
 
@@ -22,11 +24,11 @@ AFTER_S: Final = 60.0
 RING: Final = 2400  # two minutes at 50 ms
 POINTS: Final = 240
 
-Point = tuple[int, float, int]  # utc_ns, value, status
-
 
 @dataclass(slots=True)
 class Window:
+    """A trip whose minute after is not over yet."""
+
     interlock: int
     number: int
     tags: tuple[int, ...]
@@ -35,24 +37,29 @@ class Window:
 
 
 class Windows:
-    """Rings of the tags that interlocks read, and the windows that wait for their minute after."""
+    """Rings by row, one row a tag; `count` is how many values a row has ever had."""
 
     def __init__(self, plant: Plant) -> None:
         self.plant = plant
-        read = {
-            tag
-            for rule in plant.interlocks
-            for cause in rule.causes
-            for tag in compiled(cause.condition, strict=False).tags()
-        }
-        self.rings: dict[int, deque[Point]] = {tag: deque(maxlen=RING) for tag in sorted(read)}
+        causes = [cause for rule in plant.interlocks for cause in rule.causes]
+        tags = sorted({tag for cause in causes for tag in read(cause.condition)})
+        self._row = {tag: row for row, tag in enumerate(tags)}
+        self.utc_ns = np.zeros((len(tags), RING), np.int64)
+        self.value = np.zeros((len(tags), RING), np.float64)
+        self.status = np.zeros((len(tags), RING), np.uint32)
+        self.count = [0] * len(tags)
         self.waiting: list[Window] = []
 
     def keep(self, tag: int, utc_ns: int, image: Image) -> None:
         """The tag has a new value; remembered if an interlock has it among its causes."""
-        ring = self.rings.get(tag)
-        if ring is not None:
-            ring.append((utc_ns, image.value.item(tag), image.status.item(tag)))
+        row = self._row.get(tag)
+        if row is None:
+            return
+        place = self.count[row] % RING
+        self.utc_ns[row, place] = utc_ns
+        self.value[row, place] = image.value[tag]
+        self.status[row, place] = image.status[tag]
+        self.count[row] += 1
 
     def open(self, interlock: int, number: int, tags: tuple[int, ...], now: Now) -> None:
         self.waiting.append(Window(interlock, number, tags, now.utc_ns, now.mono_s + AFTER_S))
@@ -61,9 +68,10 @@ class Windows:
         return min((window.closes_mono_s for window in self.waiting), default=inf)
 
     def close(self, now: Now, decisions: Decisions) -> None:
-        over = [window for window in self.waiting if window.closes_mono_s <= now.mono_s]
-        if not over:
+        """Tells of the windows whose minute after is over."""
+        if now.mono_s < self.due_s():
             return
+        over = [window for window in self.waiting if window.closes_mono_s <= now.mono_s]
         self.waiting = [window for window in self.waiting if window.closes_mono_s > now.mono_s]
         for window in over:
             name = self.plant.interlocks[window.interlock].name
@@ -77,14 +85,17 @@ class Windows:
             decisions.say("interlock.window", name, text, data, 50)
 
     def _points(self, tag: int, window: Window) -> list[list[float | int | None]]:
+        row = self._row[tag]
+        count = self.count[row]
+        order = np.arange(max(0, count - RING), count) % RING
         from_ns = window.trip_utc_ns - round(BEFORE_S * 1e9)
-        ring = self.rings[tag]
-        first = sum(1 for point in ring if point[0] < from_ns)
-        points = list(ring)[max(0, first - 1) :]  # what stood when the minute began belongs to it
-        if len(points) > POINTS:
-            step = (len(points) - 1) / (POINTS - 1)
-            points = [points[round(place * step)] for place in range(POINTS)]
+        first = int(np.searchsorted(self.utc_ns[row, order], from_ns))
+        order = order[max(0, first - 1) :]  # what stood when the minute began belongs to it
+        if len(order) > POINTS:
+            order = order[np.linspace(0, len(order) - 1, POINTS).round().astype(np.int64)]
+        milliseconds = (self.utc_ns[row, order] - window.trip_utc_ns) // 1_000_000
+        values, status = self.value[row, order].tolist(), self.status[row, order].tolist()
         return [
-            [(utc_ns - window.trip_utc_ns) // 1_000_000, value if isfinite(value) else None, status]
-            for utc_ns, value, status in points
+            [ms, value if isfinite(value) else None, code]
+            for ms, value, code in zip(milliseconds.tolist(), values, status, strict=True)
         ]
