@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime
 
@@ -291,6 +292,32 @@ async def test_a_queue_that_runs_over_drops_its_oldest_and_marks_the_next(machin
         arrived = [(await notes.next())[1] for _ in range(3)]
         assert [value.Value.Value for value in arrived] == [4, 5, 6]
         assert [value.StatusCode.value for value in arrived] == [0x480, 0, 0]
+
+
+async def test_a_notification_holds_no_more_than_the_client_takes(machine: SteadyMachine) -> None:
+    async with serving(machine, S7) as server, connected(server.endpoint, S7) as peer:
+        arrived: asyncio.Queue[ua.PublishResult] = asyncio.Queue()
+        asked = ua.CreateSubscriptionParameters(100.0, 1000, 100, 3, True, 0)
+        subscription = await peer.client.uaclient.create_subscription(asked, arrived.put_nowait)
+        items = [
+            ua.MonitoredItemCreateRequest(
+                ua.ReadValueId(peer.node_id(node), ua.AttributeIds.Value),
+                ua.MonitoringMode.Reporting,
+                ua.MonitoringParameters(
+                    ClientHandle=n, SamplingInterval=0.0, QueueSize=10, DiscardOldest=True
+                ),
+            )
+            for n, node in enumerate(("PT", "LT", "WD", "LSH", "XS"))
+        ]
+        await peer.client.uaclient.create_monitored_items(
+            ua.CreateMonitoredItemsParameters(subscription.SubscriptionId, ua.TimestampsToReturn.Both, items)
+        )
+        sizes: list[tuple[int, bool]] = []
+        while sum(size for size, _ in sizes) < 5:
+            result = await asyncio.wait_for(arrived.get(), 5)
+            changes = result.NotificationMessage.NotificationData
+            sizes += [(len(change.MonitoredItems), result.MoreNotifications) for change in changes]
+        assert sizes == [(3, True), (2, False)]
 
 
 async def test_what_did_not_change_is_not_sent(machine: SteadyMachine) -> None:

@@ -175,6 +175,20 @@ async def test_dropped_sessions_fall_silent_and_any_request_is_told_so(machine: 
             assert await fresh.value("PT") == 1.0
 
 
+async def test_forgotten_subscriptions_fall_silent_while_the_session_lives(machine: SteadyMachine) -> None:
+    async with serving(machine, S7) as server, connected(server.endpoint, S7) as peer:
+        notes = Notes()
+        await watch(peer, "PT", notes)
+        await server.forget_subscriptions()
+        machine.set("L.PRESSURE", 1.0)
+        server.update()
+        waiting = await silent(notes.next())
+        assert await peer.value("PT") == 1.0
+        waiting.cancel()
+        with pytest.raises(ua.uaerrors.BadNoSubscription):
+            await peer.client.uaclient.session.publish([])
+
+
 async def test_a_node_that_vanishes_is_bad_alone(machine: SteadyMachine) -> None:
     async with serving(machine, S7) as server, connected(server.endpoint, S7) as peer:
         notes = Notes()

@@ -145,6 +145,7 @@ async def test_every_kind_of_link_fault_can_be_told_to_a_running_plant(
             "slow:R:1ms:0s",
             "skew:R:10s",
             "drop:R",
+            "forget:R",
             "lose:R:0",
             "badnode:R.LEVEL:0s",
             "restart:R:0s",

@@ -38,6 +38,7 @@ KINDS: Final = {
     "slow": Kind("every byte comes AMOUNT later, in both directions", 0.5, 30.0),
     "skew": Kind("the PLC's clock is wrong by AMOUNT", -3600.0),
     "drop": Kind("the PLC forgets all sessions; connections stay", 0.0),
+    "forget": Kind("the PLC forgets all subscriptions; sessions stay", 0.0),
     "lose": Kind("the next AMOUNT notifications are never sent (Republish has them)", 1.0),
     "badnode": Kind("the node of the tag is gone: BadNodeIdUnknown", 0.0, 30.0),
 }
@@ -116,6 +117,8 @@ class LinkFaults:
                 self._until(fault, now_s, lambda: server.skew(0.0))
             case "drop":
                 await server.drop_sessions()
+            case "forget":
+                await server.forget_subscriptions()
             case "lose":
                 server.lose_notifications(round(fault.amount))
             case "badnode":

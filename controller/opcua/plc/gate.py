@@ -53,10 +53,13 @@ class Pipe:
         self._queue: deque[tuple[float, bytes | None]] = deque()
         self._bytes = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
         self._loop = asyncio.get_running_loop()
         gate.attach(self)
 
     def feed(self, data: bytes | None) -> None:
+        if self._closed:
+            return
         if not self._queue and not self._gate.held and self._gate.delay_s == 0.0:
             self._sink(data)
             return
@@ -73,7 +76,8 @@ class Pipe:
             self._timer = self._loop.call_at(self._queue[0][0], self._flush)
 
     def close(self) -> None:
-        """Forgets what it holds."""
+        """Forgets what it holds, and takes nothing more."""
+        self._closed = True
         self._gate.detach(self)
         self._queue.clear()
         if self._timer is not None:

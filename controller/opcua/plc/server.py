@@ -207,6 +207,10 @@ class SimulatedPlcServer:
         if self._listener is not None:
             await asyncio.gather(*await self._listener.drop_sessions(), return_exceptions=True)
 
+    async def forget_subscriptions(self) -> None:
+        """Deletes all subscriptions, telling nobody; sessions stay."""
+        await self._server.subscriptions.delete_subscriptions(list(self._server.subscriptions.subscriptions))
+
     def take_out(self, tag: str) -> None:
         """The node of a tag vanishes: BadNodeIdUnknown from now on."""
         node = self._node_of(tag)

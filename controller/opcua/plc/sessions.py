@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from asyncua import ua
@@ -94,6 +94,14 @@ class PlcSession(InternalSession):
         if taken:
             self.desk.written(taken)
         return results
+
+    def publish(
+        self, acks: Iterable[ua.SubscriptionAcknowledgement] | None = None
+    ) -> tuple[int, list[ua.StatusCode]]:
+        own = (s for s in self.subscription_service.subscriptions.values() if s.session_id == self.session_id)
+        if next(own, None) is None:
+            raise ServiceError(ua.StatusCodes.BadNoSubscription)
+        return super().publish(acks)
 
     def _within(self, count: int) -> None:
         if count == 0:

@@ -8,6 +8,7 @@ enough; a full queue drops its oldest value and marks the next (Part 4, 7.22.1; 
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -83,8 +84,11 @@ class PlcMonitoredItems(MonitoredItemService):
 class PlcSubscription(InternalSubscription):
     """One subscription; its publishing loop is asyncua's."""
 
-    def __init__(self, *args: Any, style: Style, losing: Callable[[], bool], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, style: Style, losing: Callable[[], bool], notifications_max: int, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self._notifications_max = notifications_max or sys.maxsize
         self.monitored_item_srv = PlcMonitoredItems(self, self.monitored_item_srv.aspace, style)
         self._losing = losing
 
@@ -102,7 +106,30 @@ class PlcSubscription(InternalSubscription):
         if self._triggered_datachanges and self._publishing_enabled and not self._startup and self._losing():
             self._pop_publish_result()
             return False
-        return await super().publish_results(requestdata)
+        sent = await super().publish_results(requestdata)
+        more = sent
+        while more and self._triggered_datachanges and self._publishing_enabled:
+            more = await super().publish_results()
+        return sent
+
+    def _pop_triggered_datachanges(self, result: ua.PublishResult) -> None:
+        """As many as the client takes in one notification, by item; the rest waits for the next request."""
+        notification = ua.DataChangeNotification()
+        while self._triggered_datachanges and len(notification.MonitoredItems) < self._notifications_max:
+            item = next(iter(self._triggered_datachanges))
+            waiting = self._triggered_datachanges[item]
+            room = self._notifications_max - len(notification.MonitoredItems)
+            notification.MonitoredItems += waiting[:room]
+            del waiting[:room]
+            if not waiting:
+                del self._triggered_datachanges[item]
+        if notification.MonitoredItems:
+            result.NotificationMessage.NotificationData.append(notification)
+
+    def _pop_publish_result(self) -> ua.PublishResult:
+        result = super()._pop_publish_result()
+        result.MoreNotifications = bool(self._triggered_datachanges)
+        return result
 
     def republish(self, nb: int) -> ua.NotificationMessage:
         result = self._not_acknowledged_results.get(nb)
@@ -152,6 +179,7 @@ class PlcSubscriptions(SubscriptionService):
             publishing_enabled=params.PublishingEnabled,
             style=self._style,
             losing=self._losing,
+            notifications_max=params.MaxNotificationsPerPublish,
         )
         await subscription.start()
         self.subscriptions[number] = subscription
