@@ -144,7 +144,7 @@ class CountWatch(_Combined):
 
     def recall(self, memory: Mapping[str, Any], sight: Sight) -> None:
         super().recall(memory, sight)
-        self._times_utc_ns.extend(int(time) for time in memory["utc_ns"])
+        self._times_utc_ns.extend(int(time) for time in memory.get("utc_ns", ()))
         self._times_s.extend(sight.plant_s - (sight.utc_ns - time) / 1e9 for time in self._times_utc_ns)
 
     def look(self, sight: Sight) -> Tri:

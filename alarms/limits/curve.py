@@ -58,7 +58,7 @@ class CurveWatch(Watch):
         return {"since_utc_ns": self._origin_utc_ns}
 
     def recall(self, memory: Mapping[str, Any], sight: Sight) -> None:
-        self._origin_utc_ns = int(memory["since_utc_ns"])
+        self._origin_utc_ns = int(memory.get("since_utc_ns", 0))
         if self._origin_utc_ns:
             self._origin_s = sight.plant_s - (sight.utc_ns - self._origin_utc_ns) / 1e9
 
