@@ -13,6 +13,7 @@ import heapq
 import time
 from collections.abc import Sequence
 from itertools import count
+from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from controller.opcua.plc.machine import Machine
 from controller.opcua.plc.server import OPEN, UPDATE_S, Access, SimulatedPlcServer
 from controller.plant.plant import Plant
 
+PART_S: Final = 10.0  # plant seconds that are stepped without a look at the sockets
 CATCH_UP_MAX: Final = 10  # quanta made up for at once; what is beyond is given up, and counted
 
 
@@ -97,8 +99,11 @@ class Simulation:
         """Moves everything on by `quanta` updates of UPDATE_S wall seconds; the nodes follow once."""
         for _ in range(quanta):
             step_s = UPDATE_S * self.speed if self.running else 0.0
-            self.machine.advance(step_s, UPDATE_S)
-            self.plant_s += step_s
+            parts = max(1, ceil(step_s / PART_S))
+            for _ in range(parts):
+                self.machine.advance(step_s / parts, UPDATE_S / parts)
+                self.plant_s += step_s / parts
+                await asyncio.sleep(0)  # at high speed the servers answer in between
         now_s = time.monotonic()
         await self._faults.end_due(now_s)
         while self._scheduled and self._scheduled[0][0] <= self.plant_s:
