@@ -71,6 +71,7 @@ _TOKEN: Final = re.compile(
     r"|(?P<name>[A-Za-z][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*(?:\.[A-Za-z0-9_]+)*)"
     r"|(?P<operator>\*\*|<=|>=|==|!=|[-+*/%<>(),])"
 )
+_CHOICE: Final = frozenset(("if", "else", "elif"))
 _WORDS: Final = frozenset(("and", "or", "not"))
 _BINARY: Final = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Mod, ast.Pow)
 _UNARY: Final = (ast.UAdd, ast.USub, ast.Not)
@@ -98,7 +99,7 @@ class Expression:
         return result if math.isfinite(result) else None
 
 
-def compile(text: str, functions: Mapping[str, Function] = {}) -> Expression:  # noqa: A001, B006 - as re.compile
+def compile(text: str, functions: Mapping[str, Function] = {}) -> Expression:  # noqa: A001 - as re.compile
     """Checks and compiles `text`; `functions` are allowed beside min max abs sqrt exp log clip where."""
     if len(text) > LENGTH_MAX:
         raise ExpressionError(f"longer than {LENGTH_MAX} characters; split it into several derived tags")
@@ -128,13 +129,13 @@ def _tokenised(text: str, known: Mapping[str, Function]) -> tuple[str, list[str]
         match = _TOKEN.match(text, position)
         if match is None:
             raise ExpressionError(f"{text[position]!r} is not allowed here", position)
-        token = match[0]
+        piece = match[0]
         if match.lastgroup == "name":
-            token = _variable(text, match, known, names)
+            piece = _variable(text, match, known, names)
         elif match.lastgroup == "blank":
-            token = " "
-        parts.append(token)
-        columns.extend([position] * len(token))
+            piece = " "
+        parts.append(piece)
+        columns.extend([position] * len(piece))
         position = match.end()
     source = "".join(parts)
     lead = len(source) - len(source.lstrip())
@@ -143,6 +144,8 @@ def _tokenised(text: str, known: Mapping[str, Function]) -> tuple[str, list[str]
 
 def _variable(text: str, match: re.Match[str], known: Mapping[str, Function], names: list[str]) -> str:
     word = match[0]
+    if word in _CHOICE:
+        raise ExpressionError("no if and else here; write where(condition, yes, no)", match.start())
     if text[match.end() :].lstrip().startswith("("):
         if word not in known and word not in _WORDS:
             allowed = " ".join(sorted(known))
@@ -170,23 +173,26 @@ def _rebuilt(node: ast.expr, known: Mapping[str, Function], columns: Sequence[in
     def down(child: ast.expr) -> ast.expr:
         return _rebuilt(child, known, columns, depth + 1)
 
+    made: ast.expr | None = None
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            return ast.Constant(_number(value, column))
+            made = ast.Constant(_number(value, column))
         case ast.Name(id=name):
-            return ast.Name(name, ast.Load())
+            made = ast.Name(name, ast.Load())
         case ast.BinOp(left, operator, right) if isinstance(operator, _BINARY):
-            return ast.BinOp(down(left), operator, down(right))
+            made = ast.BinOp(down(left), operator, down(right))
         case ast.UnaryOp(operator, operand) if isinstance(operator, _UNARY):
-            return ast.UnaryOp(operator, down(operand))
+            made = ast.UnaryOp(operator, down(operand))
         case ast.BoolOp(operator, values):
-            return ast.BoolOp(operator, [down(v) for v in values])
+            made = ast.BoolOp(operator, [down(v) for v in values])
         case ast.Compare(left, operators, comparators) if all(isinstance(o, _COMPARING) for o in operators):
-            return ast.Compare(down(left), operators, [down(c) for c in comparators])
+            made = ast.Compare(down(left), operators, [down(c) for c in comparators])
         case ast.Call(ast.Name(id=name), arguments, []) if name in known:
             _check_count(name, known[name], len(arguments), column)
-            return ast.Call(ast.Name(name, ast.Load()), [down(a) for a in arguments], [])
-    raise ExpressionError("only numbers, tags, + - * / % **, comparisons, and/or/not and functions", column)
+            made = ast.Call(ast.Name(name, ast.Load()), [down(a) for a in arguments], [])
+    if made is None:
+        raise ExpressionError("only numbers, tags, + - * / % **, comparisons, and or not, functions", column)
+    return made
 
 
 def _number(value: float, column: int) -> float:

@@ -87,8 +87,8 @@ def check_words(interlocks: list[Interlock], draft: Draft) -> None:
             if sent != word and written.order is None:
                 draft.problems.error(
                     item.place / "effects" / number / "word",
-                    f"{other} sends '{sent}' to {command.name}, this one '{word}', and no order is "
-                    f"declared; list its words from the safest on and add `order: safest_first` to the command",
+                    f"{other} sends '{sent}' to {command.name}, this one '{word}', without a declared order; "
+                    "list the command's words from the safest on and add `order: safest_first` to it",
                 )
 
 

@@ -31,7 +31,7 @@ PLANT_FILE = "plant.yaml"
 INTERLOCK_FILE = "interlocks.yaml"
 
 
-class PlantNotFoundError(LookupError):
+class PlantNotFound(LookupError):  # noqa: N818 - as FileNotFound, it names what happened
     """There is no such plant; the message lists those that exist."""
 
 
@@ -59,7 +59,7 @@ def find_plant(name_or_path: str) -> Path:
             return _shortest(shelf / name_or_path)
     known = sorted({found.parent.name for shelf in shelves for found in shelf.glob(f"*/{PLANT_FILE}")})
     message = f"no plant {name_or_path!r}: no folder with a {PLANT_FILE}, and none of {', '.join(known)}"
-    raise PlantNotFoundError(message + did_you_mean(name_or_path, known))
+    raise PlantNotFound(message + did_you_mean(name_or_path, known))
 
 
 def _shortest(path: Path) -> Path:

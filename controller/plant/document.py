@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -218,16 +219,24 @@ def _scalar(node: ScalarNode, place: Place | None, problems: Problems) -> str | 
         if place is not None:
             problems.error(place, f"YAML tags such as {tag} are not used in plant files")
         return text
-    if tag == _NULL:
-        return None
-    if tag == _BOOL:
-        return text.lower() == "true"
     try:
-        if tag == _INT:
-            number = text.replace("_", "")
-            return int(number, 10) if _DECIMAL.match(number) else int(number, 0)
-        if tag == _FLOAT:
-            return float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
+        return _READ.get(tag, str)(text)
     except ValueError:
         return text  # thousands of digits and the like: no number anybody means
-    return text
+
+
+def _whole(text: str) -> int:
+    number = text.replace("_", "")
+    return int(number, 10) if _DECIMAL.match(number) else int(number, 0)
+
+
+def _real(text: str) -> float:
+    return float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
+
+
+_READ: dict[str, Callable[[str], str | int | float | bool | None]] = {
+    _NULL: lambda _: None,
+    _BOOL: lambda text: text.lower() == "true",
+    _INT: _whole,
+    _FLOAT: _real,
+}

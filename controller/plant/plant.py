@@ -161,7 +161,7 @@ Effect = CommandEffect | WithholdEffect | CheckedEffect
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One named cause of an interlock; the first to come is the first-out. `id` is stable (e.g. 'LT-201<10')."""
+    """One named cause of an interlock; the first to come is the first-out. id: stable, e.g. 'LT-201<10'."""
 
     id: str
     text: str

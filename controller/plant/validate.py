@@ -75,13 +75,13 @@ def _path(data: Any, loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
     path: list[int | str] = []
     here = data
     for step in loc:
-        if isinstance(here, dict) and step in here:
-            here = here[step]
-        elif isinstance(here, list) and isinstance(step, int) and step < len(here):
-            here = here[step]
+        if isinstance(here, list):
+            exists = isinstance(step, int) and step < len(here)
         else:
-            continue
-        path.append(step)
+            exists = isinstance(here, dict) and step in here
+        if exists:
+            here = here[step]
+            path.append(step)
     return tuple(path)
 
 
@@ -100,32 +100,38 @@ def _without(data: Any, path: tuple[int | str, ...]) -> Any:
 
 
 def _message(model: type[Model], found: list[Any], key: str) -> str:
+    """One complaint in words; `found` are pydantic's for this spot."""
     first = found[0]
-    kind, given = first["type"], first.get("input")
-    shown = f"'{given}'" if isinstance(given, str) else f"{given}"
-    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-    context = first.get("ctx", {})
+    kind, context = first["type"], first.get("ctx", {})
+    shown = _shown(first.get("input"))
     if kind == "extra_forbidden":
         allowed = sorted(set(_keys(model, first["loc"])))
-        hint = did_you_mean(key, allowed) or (f"; allowed here: {', '.join(allowed)}" if allowed else "")
-        return f"unknown key `{key}`{hint}"
-    if kind in {"condition", "effect"}:
-        return str(first["msg"])
+        return f"unknown key `{key}`" + (
+            did_you_mean(key, allowed) or f"; allowed here: {', '.join(allowed)}"
+        )
     if len(found) > 1 and {d["type"] for d in found} <= {"float_type", "string_type", "finite_number"}:
         return f"`{key}` is a number, or a text such as '5 s' or '2 mbarg'"
     if kind == "literal_error":
         words = [w.strip("'") for w in str(context["expected"]).replace(" or ", ", ").split(", ")]
-        hint = did_you_mean(given, words) if isinstance(given, str) else ""
-        return f"{shown} is not allowed{' here' if key == given else f' for `{key}`'}; use {', '.join(words)}{hint}"
-    if kind == "string_pattern_mismatch":
-        return f"{shown} is not a proper `{key}`; it must match {context['pattern']}"
-    if kind in {"too_short", "string_too_short"}:
-        return f"`{key}` is empty"
-    if kind in {"string_too_long", "too_long"}:
-        return f"`{key}` is too long (at most {context['max_length']})"
+        what = f"`{key}`" if key == first.get("input") else f"{shown} for `{key}`"
+        return f"{what} is not allowed; use {', '.join(words)}"
     if kind in _WANTED:
         return f"`{key}` must be {_WANTED[kind]}, not {shown}"
-    return f"`{key}`: {first['msg']}"
+    spoken = {
+        "condition": first["msg"],
+        "effect": first["msg"],
+        "string_pattern_mismatch": f"{shown} is not a proper `{key}`; it must match {context.get('pattern')}",
+        "too_short": f"`{key}` is empty",
+        "string_too_short": f"`{key}` is empty",
+        "string_too_long": f"`{key}` is too long; at most {context.get('max_length')} characters",
+    }
+    return str(spoken.get(kind, f"`{key}`: {first['msg']}"))
+
+
+def _shown(given: object) -> str:
+    """What was written, short enough for a line."""
+    text = f"'{given}'" if isinstance(given, str) else f"{given}"
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _keys(model: type[Model], loc: tuple[int | str, ...]) -> Iterator[str]:

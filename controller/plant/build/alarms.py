@@ -107,7 +107,7 @@ def _help(alarm: Alarm, blocks: AlarmBlocks, place: Place, draft: Draft) -> Alar
             words = " and ".join(lacking)
             draft.problems.error(
                 place,
-                f"missing help: a priority {alarm.priority} alarm needs {words}; add `help:` to it or to the tag",
+                f"missing help: priority {alarm.priority} needs {words}; add `help:` here or to the tag",
             )
     return found
 
@@ -154,8 +154,8 @@ def _check_order(alarms: list[AlarmLimit], place: Place, unit: str, draft: Draft
             ordered = False
             draft.problems.error(
                 place / "alarms" / above.level / "limit",
-                f"limit order: {above.level} {above.limit:g} is not above {below.level} {below.limit:g} {unit}; "
-                "it must be LL < L < H < HH",
+                f"limit order: {above.level} {above.limit:g} is not above {below.level} {below.limit:g} "
+                f"{unit}; it must be LL < L < H < HH",
             )
     lows = [a for a in numeric if a.level in ("LL", "L")]
     highs = [a for a in numeric if a.level in ("H", "HH")]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import ast
+import re
+from dataclasses import dataclass
 
 from alarms import expression
 from alarms.expression import Expression, ExpressionError
 from controller.plant.build.alarms import AlarmBlocks, build_alarms
+from controller.plant.build.dimensions import unit_complaints
 from controller.plant.build.tags import archive, check_area, check_unit_of
 from controller.plant.build.values import limits
 from controller.plant.document import Place
@@ -15,40 +17,55 @@ from controller.plant.gas import FUNCTIONS
 from controller.plant.problems import did_you_mean
 from controller.plant.schema.plantfile import DerivedEntry
 from controller.plant.tags import Derived, Kind, Tag
-from controller.plant.units import compatible
+
+# The one expression about times instead of values: a PLC's clock minus ours, in s (by its `alive` tag).
+CLOCK_SKEW = re.compile(r"\s*clock_skew\(\s*(\w+)\s*\)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Formula:
+    """A derived tag on its way: what it reads, and its expression (None: clock_skew)."""
+
+    item: Item[DerivedEntry]
+    names: tuple[str, ...]
+    compiled: Expression | None
 
 
 def build_derived(draft: Draft) -> None:
     """Adds the derived tags; those that wait for each other in a circle are reported."""
-    waiting: dict[str, tuple[Item[DerivedEntry], Expression]] = {}
+    waiting: dict[str, _Formula] = {}
     for item in draft.derived_items:
         if item.entry.name in draft.tags or item.entry.name in waiting:
             continue  # a duplicate name, and reported
-        compiled = _compiled(item, draft)
-        if compiled is not None:
-            waiting[item.entry.name] = (item, compiled)
+        formula = _formula(item, draft)
+        if formula is not None:
+            waiting[item.entry.name] = formula
     while waiting:
-        ready = [name for name, (_, compiled) in waiting.items() if not set(compiled.names) & set(waiting)]
+        ready = [name for name, formula in waiting.items() if not set(formula.names) & set(waiting)]
         if not ready:
-            for item, _ in waiting.values():
-                circle = ", ".join(waiting)
-                draft.problems.error(
-                    item.place / "expression", f"derived tags read each other in a circle: {circle}"
-                )
+            circle = ", ".join(waiting)
+            for formula in waiting.values():
+                place = formula.item.place / "expression"
+                draft.problems.error(place, f"derived tags read each other in a circle: {circle}; break it")
             return
         for name in ready:
-            item, compiled = waiting.pop(name)
-            _add(item, compiled, draft)
+            _add(waiting.pop(name), draft)
 
 
-def _compiled(item: Item[DerivedEntry], draft: Draft) -> Expression | None:
-    place = item.place / "expression"
+def _formula(item: Item[DerivedEntry], draft: Draft) -> _Formula | None:
+    place, text = item.place / "expression", item.entry.expression
+    if skew := CLOCK_SKEW.fullmatch(text):
+        plc = next((p.entry for p in draft.plcs if p.entry.plc == skew[1]), None)
+        if plc is None:
+            hint = did_you_mean(skew[1], [p.entry.plc for p in draft.plcs])
+            draft.problems.error(place, f"unknown PLC {skew[1]}{hint}")
+        return None if plc is None else _Formula(item, (plc.alive,), None)
     try:
-        compiled = expression.compile(item.entry.expression, FUNCTIONS)
+        compiled = expression.compile(text, FUNCTIONS)
     except ExpressionError as error:
         draft.problems.error(place, f"expression, character {error.column + 1}: {error}")
         return None
-    known = set(draft.names("tag")) | set(draft.tags)
+    known = {*draft.names("tag"), *draft.names("command"), *draft.tags}
     unknown = [name for name in compiled.names if name not in known]
     for name in unknown:
         parts = name.split("-")
@@ -57,30 +74,25 @@ def _compiled(item: Item[DerivedEntry], draft: Draft) -> Expression | None:
         draft.problems.error(place, f"unknown tag {name}{hint}")
     if not compiled.names:
         draft.problems.error(place, "the expression reads no tag; a constant needs none")
-    return None if unknown else compiled
+    return None if unknown else _Formula(item, compiled.names, compiled)
 
 
-def _add(item: Item[DerivedEntry], compiled: Expression, draft: Draft) -> None:
-    entry, place = item.entry, item.place
-    inputs = [draft.tags.get(name) for name in compiled.names]
+def _add(formula: _Formula, draft: Draft) -> None:
+    entry, place = formula.item.entry, formula.item.place
+    inputs = [draft.tags.get(name) for name in formula.names]
     if any(tag is None for tag in inputs):
         return  # an input is broken, and reported where it stands
     found = [tag for tag in inputs if tag is not None]
     for tag in found:
         if tag.kind is Kind.TEXT:
             draft.problems.error(place / "expression", f"{tag.name} is a text; expressions read numbers")
-    _check_units(compiled, found, entry.unit, place / "expression", draft)
+    complaints = [] if formula.compiled is None else unit_complaints(formula.compiled, found, entry.unit)
+    for complaint in complaints:
+        draft.problems.error(place / "expression", complaint)
     check_unit_of(place, entry.unit, draft)
     check_area(place, entry.area, draft)
     kind = Kind(entry.kind) if entry.kind else Kind.STATE if entry.states else Kind.ANALOG
-    range_ = (0.0, 1.0)
-    if entry.range is not None:
-        range_ = limits(place / "range", entry.range, draft.problems) or (-1e300, 1e300)
-    elif entry.states:
-        range_ = (float(min(entry.states)), float(max(entry.states)))
-    elif kind is not Kind.DISCRETE:
-        draft.problems.error(place, "`range` is missing; write what the value can be, such as 0..60")
-        range_ = (-1e300, 1e300)
+    range_ = _range(entry, place, kind, draft)
     states = tuple(sorted(entry.states.items()))
     blocks = AlarmBlocks(entry.alarms, entry.deadband, entry.delay, entry.help, entry.area)
     draft.tags[entry.name] = Tag(
@@ -92,7 +104,7 @@ def _add(item: Item[DerivedEntry], compiled: Expression, draft: Draft) -> None:
         area=entry.area,
         low=range_[0],
         high=range_[1],
-        source=Derived(entry.expression, tuple(tag.index for tag in found), compiled.names),
+        source=Derived(entry.expression, tuple(tag.index for tag in found), formula.names),
         normal=str(entry.normal),
         archive=archive(place / "archive", entry.archive, entry.unit, draft),
         states=states,
@@ -101,64 +113,12 @@ def _add(item: Item[DerivedEntry], compiled: Expression, draft: Draft) -> None:
     )
 
 
-def _check_units(compiled: Expression, inputs: list[Tag], unit: str, place: Place, draft: Draft) -> None:
-    """What can be told without a full dimensional analysis: sums, comparisons, arguments and the result."""
-    units = {f"v{i}": tag.unit for i, tag in enumerate(inputs)}
-    names = {f"v{i}": tag.name for i, tag in enumerate(inputs)}
-
-    def complain(message: str) -> None:
-        draft.problems.error(place, message)
-
-    def said(node: ast.expr) -> str:
-        return names.get(getattr(node, "id", ""), "a term")
-
-    def together(terms: list[ast.expr], verb: str) -> str | None:
-        known = [(t, u) for t in terms if (u := unit_of(t)) is not None]
-        for term, other in known[1:]:
-            if other != known[0][1]:
-                first = f"{said(known[0][0])} in {known[0][1] or 'no unit'}"
-                second = f"{said(term)} in {other or 'no unit'}"
-                same = compatible(known[0][1], other)
-                fix = "convert one of them in the expression" if same else "they measure different things"
-                complain(f"unit mismatch: {first} {verb} {second}; {fix}")
-        return known[0][1] if known else None
-
-    def called(name: str, arguments: list[ast.expr]) -> str | None:
-        if name in ("min", "max", "clip", "where"):
-            return together(arguments[1:] if name == "where" else arguments, "beside")
-        if name == "abs":
-            return unit_of(arguments[0])
-        function = FUNCTIONS.get(name)
-        for wanted, argument in zip(function.units if function else (), arguments, strict=False):
-            given = unit_of(argument)
-            if wanted and given is not None and given != wanted:
-                complain(f"unit mismatch: {name} wants {wanted}, {said(argument)} is in {given or 'no unit'}")
-        for argument in arguments:
-            unit_of(argument)
-        return function.unit or None if function else None
-
-    def unit_of(node: ast.expr) -> str | None:
-        """None: not known (a number, a product)."""
-        match node:
-            case ast.Name(id=name):
-                return units.get(name)
-            case ast.UnaryOp(ast.USub() | ast.UAdd(), operand):
-                return unit_of(operand)
-            case ast.BinOp(left, ast.Add() | ast.Sub(), right):
-                return together([left, right], "with")
-            case ast.Compare(left, _, comparators):
-                together([left, *comparators], "compared with")
-            case ast.Call(ast.Name(id=name), arguments):
-                return called(name, arguments)
-            case ast.BinOp(left, _, right):
-                unit_of(left), unit_of(right)
-            case ast.BoolOp(_, values):
-                for value in values:
-                    unit_of(value)
-        return None
-
-    result = unit_of(compiled.tree)
-    if result is not None and result != unit:
-        complain(
-            f"unit mismatch: the expression gives {result or 'no unit'}, the tag is in {unit or 'no unit'}"
-        )
+def _range(entry: DerivedEntry, place: Place, kind: Kind, draft: Draft) -> tuple[float, float]:
+    if entry.range is not None:
+        return limits(place / "range", entry.range, draft.problems) or (-1e300, 1e300)
+    if entry.states:
+        return float(min(entry.states)), float(max(entry.states))
+    if kind is Kind.DISCRETE:
+        return 0.0, 1.0
+    draft.problems.error(place, "`range` is missing; write what the value can be, such as 0..60")
+    return -1e300, 1e300

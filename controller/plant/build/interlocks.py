@@ -155,7 +155,7 @@ def _command_effect(entry: CommandEffectEntry, place: Place, draft: Draft) -> Ef
     if next(w for w in written.entry.words if w.name == entry.word).proof is None:
         draft.problems.error(
             place / "word",
-            f"no read-back: '{word.name}' of {command.name} has no `proof`, so nobody would know whether it took effect",
+            f"no read-back: '{word.name}' of {command.name} has no `proof`; say what shows that it worked",
         )
     return CommandEffect(command.index, word.name)
 
@@ -164,10 +164,9 @@ def _bypass(entry: InterlockEntry, place: Place, draft: Draft, *, acting: bool) 
     if entry.bypass is None:
         return None
     if not acting or entry.hard_wired:
-        why = "its effects are the PLC's" if not acting else "it is hard-wired"
+        why = "its effects are the PLC's" if not acting else "it is hard-wired"  # only ours can be bypassed
         draft.problems.error(
-            place,
-            f"no bypass is allowed here: {why}, and only effects by the service can be bypassed; leave it out",
+            place, f"no bypass is allowed here: {why}, not the service's own; leave `bypass` out"
         )
     max_s = duration_or_none(place / "max", entry.bypass.max, draft.problems) or 0.0
     if max_s > BYPASS_MAX_S:

@@ -10,31 +10,13 @@ from controller.plant.build.values import duration_or_none, limits, number
 from controller.plant.document import Place
 from controller.plant.draft import Draft, Item
 from controller.plant.problems import did_you_mean
+from controller.plant.scaling import BITS, FLOATS, raw_bounds
 from controller.plant.schema.plcfile import ArchiveRule, Node, TagEntry
 from controller.plant.tags import Archive, Kind, NodeSource, Raw, Tag
 from controller.plant.units import UnitError, check_unit
 
-BITS = {
-    Raw.SBYTE: 8,
-    Raw.BYTE: 8,
-    Raw.INT16: 16,
-    Raw.UINT16: 16,
-    Raw.INT32: 32,
-    Raw.UINT32: 32,
-    Raw.INT64: 64,
-    Raw.UINT64: 64,
-}
-SIGNED = frozenset((Raw.SBYTE, Raw.INT16, Raw.INT32, Raw.INT64))
 COUNTED = frozenset(("pulse", "count"))
 _IDENTIFIER = re.compile(r"[isgb]=.+", re.DOTALL)
-
-
-def raw_bounds(raw: Raw, words: int = 1) -> tuple[float, float] | None:
-    """Smallest and largest raw number, None for floats, booleans and texts."""
-    if raw not in BITS:
-        return None
-    bits = BITS[raw] * words
-    return (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1) if raw in SIGNED else (0.0, 2.0**bits - 1)
 
 
 def build_tag(item: Item[TagEntry], draft: Draft) -> Tag:
@@ -166,9 +148,9 @@ def _source(item: Item[TagEntry], draft: Draft) -> NodeSource:
         problems.error(place / "words", "two words come from an array node: give `element` of the first")
     if entry.scale == 0:
         problems.error(place / "scale", "0 loses the value; write the factor from raw to engineering units")
-    if (entry.scale, entry.offset) != (1.0, 0.0) and (entry.bit is not None or not (bits or raw in _FLOATS)):
+    if (entry.scale, entry.offset) != (1.0, 0.0) and (entry.bit is not None or not (bits or raw in FLOATS)):
         problems.error(place / "scale", "a bit, Boolean or String has no scale and offset; leave them out")
-    if entry.sentinels and not (bits or raw in _FLOATS):
+    if entry.sentinels and not (bits or raw in FLOATS):
         problems.error(place / "sentinels", f"a {raw.value} has no sentinel numbers; leave them out")
     return NodeSource(
         plc=max(item.plc, 0),
@@ -184,9 +166,6 @@ def _source(item: Item[TagEntry], draft: Draft) -> NodeSource:
         low_word_first=entry.low_word_first,
         sentinels=tuple(entry.sentinels),
     )
-
-
-_FLOATS = frozenset((Raw.FLOAT, Raw.DOUBLE))
 
 
 def _kind(named: str | None, raw: Raw, has_states: bool, unit: str, bit: int | None) -> Kind:

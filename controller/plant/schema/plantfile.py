@@ -28,7 +28,7 @@ class PermissiveEntry(Model):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)
     text: Text
-    guards: list[Guard] = []
+    guards: list[Guard] = Field(default=[])
 
 
 class DerivedEntry(Model):
@@ -42,9 +42,9 @@ class DerivedEntry(Model):
     area: str = ""
     kind: KindName | None = None
     expression: str = Field(max_length=1000)
-    states: dict[int, Text] = {}
+    states: dict[int, Text] = Field(default={})
     archive: ArchiveRule | None = None
-    alarms: dict[Level, Alarm] = {}
+    alarms: dict[Level, Alarm] = Field(default={})
     deadband: Difference | None = None
     delay: Duration | None = None
     help: Help | None = None
@@ -64,6 +64,6 @@ class PlantHead(Model):
 class PlantFile(PlantHead):
     """plant.yaml"""
 
-    areas: list[Area] = []
-    permissives: list[PermissiveEntry] = []
-    derived: list[DerivedEntry] = []
+    areas: list[Area] = Field(default=[])
+    permissives: list[PermissiveEntry] = Field(default=[])
+    derived: list[DerivedEntry] = Field(default=[])

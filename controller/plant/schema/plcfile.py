@@ -96,7 +96,7 @@ class TagEntry(Model):
         default=None, description="Bad when it stood still this long; noisy tags"
     )
     archive: ArchiveRule | None = None
-    alarms: dict[Level, Alarm] = {}
+    alarms: dict[Level, Alarm] = Field(default={})
     deadband: Difference | None = Field(default=None, description="Default of the tag's alarms")
     delay: Duration | None = Field(default=None, description="Default of the tag's alarms")
     help: Help | None = Field(default=None, description="Default of the tag's alarms")
@@ -179,5 +179,5 @@ class PlcHead(Model):
 class PlcFile(PlcHead):
     """plc_*.yaml"""
 
-    tags: list[TagEntry] = []
-    commands: list[CommandEntry] = []
+    tags: list[TagEntry] = Field(default=[])
+    commands: list[CommandEntry] = Field(default=[])
