@@ -15,17 +15,17 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
 
 from controller.core.effects import Event
 
-GENESIS = bytes(32)
-KEY_FILE = "journal.key"
-_NUMBERS = struct.Struct(">QqdqIIII")
-_INT64 = 2**63
+GENESIS: Final = bytes(32)
+KEY_FILE: Final = "journal.key"
+_NUMBERS: Final = struct.Struct(">QqdqIIII")
+_INT64: Final = 2**63
 
 
 class EventRow(NamedTuple):
@@ -54,6 +54,9 @@ class Head(NamedTuple):
         """From `SEQ:HEX`, as str() writes it."""
         seq, _, digest = text.partition(":")
         return cls(int(seq), bytes.fromhex(digest))
+
+
+START: Final = Head(0, GENESIS)
 
 
 class Anchor(NamedTuple):
@@ -93,10 +96,10 @@ def row_of(event: Event) -> EventRow:
     return EventRow(
         int(event.utc_ns),
         float(event.plant_s),
-        _storable(event.kind),
-        _storable(event.source),
+        storable(event.kind),
+        storable(event.source),
         int(event.severity),
-        _storable(event.text),
+        storable(event.text),
         data,
     )
 
@@ -160,6 +163,6 @@ def plain(value: object) -> object:
     raise TypeError(f"an event's data holds a {type(value).__name__}, which JSON cannot say")
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """A lone surrogate (a PLC's broken string) has no UTF-8; it is shown as '?'."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()

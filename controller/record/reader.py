@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, Self, TypeVar
 import numpy as np
 
 from controller.record import tables
-from controller.record.chain import GENESIS, Anchor, Entry, EventRow, Head, entry_of
+from controller.record.chain import START, Anchor, Entry, EventRow, Head, entry_of
 from controller.record.samples import Samples, decode
 
 LONGEST_S: Final = 1.0
@@ -57,9 +57,11 @@ class Snapshot(NamedTuple):
 
 
 class Follower(NamedTuple):
+    """How far a follower has confirmed; None: it does not read these."""
+
     name: str
-    events: int
-    samples: int
+    events: int | None
+    samples: int | None
     utc_ns: int
 
 
@@ -135,7 +137,7 @@ class Reader:
         if row:
             return Head(*row)
         anchor = self.anchor()
-        return anchor.head if anchor else Head(0, GENESIS)
+        return anchor.head if anchor else START
 
     # --- events ----------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ as the bytes they are (little-endian), so that a replayed batch is the batch tha
 
 from __future__ import annotations
 
+import json
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -181,9 +182,12 @@ def _packed_input(given: Input) -> tuple[Any, ...]:
             given.values.astype("<f8", copy=False).tobytes(),
             given.status.astype("<u4", copy=False).tobytes(),
             given.source_ns.astype("<i8", copy=False).tobytes(),
-            given.texts,
+            [(tag, text.encode("utf-8", "surrogatepass"), *when) for tag, text, *when in given.texts],
         )
-    return (type(given).__name__, given)
+    try:
+        return (type(given).__name__, _ENCODER.encode(given))
+    except UnicodeEncodeError:  # a lone surrogate has no UTF-8, but JSON's escapes can say it
+        return (type(given).__name__, json.dumps(msgspec.to_builtins(given)))
 
 
 def _unpacked_input(fields: list[Any]) -> Input:
@@ -196,9 +200,11 @@ def _unpacked_input(fields: list[Any]) -> Input:
             np.frombuffer(values, "<f8").astype(np.float64),
             np.frombuffer(status, "<u4").astype(np.uint32),
             np.frombuffer(source_ns, "<i8").astype(np.int64),
-            tuple((tag, text, code, time_ns) for tag, text, code, time_ns in texts),
+            tuple((tag, text.decode("utf-8", "surrogatepass"), *when) for tag, text, *when in texts),
         )
     if name not in _TYPES:
         raise Damaged(f"a recording holds an input of unknown kind {name!r}: it is from other software")
-    given: Input = msgspec.convert(rest[0], _TYPES[name])
+    packed = rest[0]
+    fields_of = msgspec.msgpack.decode(packed) if isinstance(packed, bytes) else json.loads(packed)
+    given: Input = msgspec.convert(fields_of, _TYPES[name])
     return given

@@ -10,7 +10,8 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,11 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.record import tables
-from controller.record.chain import GENESIS, Anchor, EventRow, Head, chained
+from controller.record.chain import START, Anchor, EventRow, Head, chained
 from controller.record.errors import Damaged, WrongPlant
 from controller.record.samples import Samples, encode, encode_texts, joined
 
 Connect = Callable[[Path], sqlite3.Connection]
+TagName = tuple[str, str, str]  # name, unit, kind
 
 
 class Block(NamedTuple):
@@ -42,11 +44,11 @@ class State(NamedTuple):
 
 
 class Confirmation(NamedTuple):
-    """How far a follower is; None: it is gone and holds nothing any more."""
+    """How far a follower is; None: it does not read these."""
 
     follower: str
-    events: int
-    samples: int
+    events: int | None
+    samples: int | None
     utc_ns: int
 
 
@@ -69,11 +71,11 @@ class Store:
         self.path = path
         self.plant = plant
         self.synchronous = synchronous
-        self.head = Head(0, GENESIS)
+        self.head = START
         self.block_id = 0
         self._connect = connect
         self._aim: tuple[Head, int] | None = None
-        self._tags: dict[tuple[str, str, str], int] = {}
+        self._tags: dict[TagName, int] = {}
         self.db = self._opened()
 
     def reopen(self) -> None:
@@ -124,15 +126,25 @@ class Store:
             )
         return False
 
-    def numbers_of(self, names: Sequence[tuple[str, str, str]]) -> NDArray[np.uint32]:
+    def numbers_of(self, names: Sequence[TagName]) -> NDArray[np.uint32]:
         """The journal's number for each (tag name, unit, kind); new ones are given numbers, for good."""
         new = [name for name in dict.fromkeys(names) if name not in self._tags]
         if new:
-            self.db.execute("BEGIN IMMEDIATE")
-            self.db.executemany("INSERT INTO tags (name, unit, kind) VALUES (?, ?, ?)", new)
-            self.db.execute("COMMIT")
+            with self.transaction() as db:
+                db.executemany("INSERT INTO tags (name, unit, kind) VALUES (?, ?, ?)", new)
             self._read_tags()
         return np.array([self._tags[name] for name in names], np.uint32)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; for what may simply be tried again later."""
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self.db
+            self.db.execute("COMMIT")
+        finally:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
 
     def checkpoint(self) -> None:
         """Moves the log's pages into the file. Readers are not disturbed."""
@@ -179,10 +191,13 @@ class Store:
         new = not self.path.exists() or self.path.stat().st_size == 0
         db = self._connect(self.path)
         try:
+            there = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
+            if there and "meta" not in there:
+                raise tables.damaged(self.path, ValueError("it is not a journal"))
             if new:
                 db.execute("PRAGMA auto_vacuum=INCREMENTAL")
             tables.prepare(db, self.synchronous)
-            if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            if not there:
                 self._make(db)
             self.db = db
             self._check()
@@ -224,7 +239,7 @@ class Store:
             )
         self._read_tags()
         blob = self.meta("anchor")
-        before = Anchor.unpacked(blob).head if blob else Head(0, GENESIS)
+        before = Anchor.unpacked(blob).head if blob else START
         newest = self.db.execute("SELECT * FROM events ORDER BY seq DESC LIMIT 2").fetchall()
         if len(newest) == 2:
             before = Head(newest[1][0], newest[1][-1])

@@ -26,7 +26,7 @@ CREATE TABLE samples (id INTEGER PRIMARY KEY, first_ns INTEGER NOT NULL, last_ns
 CREATE INDEX samples_by_time ON samples (last_ns);
 CREATE TABLE state (seq INTEGER PRIMARY KEY, utc_ns INTEGER NOT NULL, version TEXT NOT NULL,
                     data BLOB NOT NULL);
-CREATE TABLE followers (name TEXT PRIMARY KEY, events INTEGER NOT NULL, samples INTEGER NOT NULL,
+CREATE TABLE followers (name TEXT PRIMARY KEY, events INTEGER, samples INTEGER,
                         utc_ns INTEGER NOT NULL) WITHOUT ROWID;
 """
 

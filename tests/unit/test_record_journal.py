@@ -4,53 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from controller.core.clock import Now
-from controller.core.effects import Event, Values
-from controller.core.inputs import Batch
-from controller.plant.tags import Derived, Kind, Tag
 from controller.record.errors import InUse, NotRecorded, WrongPlant
 from controller.record.journal import Journal
 from controller.record.reader import Reader, Where
-
-T0 = 1_767_574_800_000_000_000  # 2026-01-05T01:00Z
-
-
-def tag(index: int, name: str, unit: str = "%", kind: Kind = Kind.ANALOG) -> Tag:
-    return Tag(index, name, "", kind, unit, "bag", 0.0, 100.0, Derived("0", (), ()))
-
-
-TAGS = [
-    tag(0, "LT-201"),
-    tag(1, "PT-303", "mbarg"),
-    tag(2, "XS-301", "", Kind.STATE),
-    tag(3, "DS-1", "", Kind.TEXT),
-]
-
-
-def event(number: int, kind: str = "interlock.tripped", source: str = "S-01", severity: int = 700) -> Event:
-    return Event(kind, source, f"text {number}", T0 + number, number / 2, severity, {"n": number})
-
-
-def values(*rows: tuple[int, float, int, int], texts: tuple[tuple[int, str, int, int], ...] = ()) -> Values:
-    """(tag, value, status, ms after T0)"""
-    columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
-    return Values(
-        Batch(
-            0,
-            np.array(columns[0], np.int32),
-            np.array(columns[1], np.float64),
-            np.array(columns[2], np.uint32),
-            np.array([T0 + ms * 1_000_000 for ms in columns[3]], np.int64),
-            texts,
-        )
-    )
-
-
-def now(ms: int) -> Now:
-    return Now(ms / 1000, ms / 1000, T0 + ms * 1_000_000)
+from tests.unit.record_rows import T0, TAGS, event, now, values
 
 
 def test_what_was_appended_can_be_read_after_the_future_is_done(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def batch(*numbers: float, plc: int = 0) -> Batch:
         np.array(numbers, np.float64),
         np.arange(n, dtype=np.uint32) << 30,
         np.full(n, T0, np.int64),
-        ((3, "µ\x00", 0, T0),),
+        ((3, "µ\x00 \udc80", 0, T0),),
     )
 
 
@@ -68,7 +68,7 @@ EVERYTHING: list[Input] = [
     LinkReport(0, "overflow", "queue", 3, 17),
     WriteDone(99, 0x800A0000),
     Request("r1", "mika", "operator", "bypass", "S-01", {"for_s": 600, "why": ["a", None]}, "test", "s9"),
-    Note("retention.dropped", "journal", "text", {"rows": 5}),
+    Note("retention.dropped", "journal", "text \ud800", {"rows": 5}),
 ]
 
 
