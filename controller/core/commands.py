@@ -1,16 +1,8 @@
 """Commands: several trips on one command resolve to its safest word, which is then sent once.
 
-The rule for sending again (nothing is ever re-sent blindly). While the same trip stands, a word is
-sent again, under a new sequence number and at most ATTEMPTS_MAX times in all, only
-
-- after `local`, when the PLC takes commands again; after `busy`, once more after BUSY_S;
-- after `unknown`, when it was never sent (PLC not reachable), or when Good feedback shows that it did
-  not take effect and the PLC's Good echo shows that it did not take the command either;
-- after `done`, when Good feedback shows for as long as the word may take that somebody has undone it
-  (`command.undone`).
-
 If feedback proves the word before anything is sent, nothing is sent: done, `already`. A toggle is sent
-only when Good feedback says that the machine is not there yet. The words of people are never sent again.
+only when Good feedback says that the machine is not there yet. A safer word overtakes a less safe one
+that waits for its feedback. When a word may be sent again is in demand.py; the words of people never are.
 """
 
 from __future__ import annotations
@@ -18,36 +10,37 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from alarms.signal import Tri
 from controller.core.conditions import Node, Sight, compiled
-from controller.core.durable import PENDING, CommandRecord, EffectRecord, Flight
+from controller.core.demand import (
+    ATTEMPTS_MAX,
+    PAUSE_S,
+    Settle,
+    Situation,
+    Want,
+    asks,
+    rank_of,
+    trips_behind,
+)
+from controller.core.durable import PENDING, CommandRecord, Flight
 from controller.core.effects import Write
 from controller.core.handshake import ECHO_S, Outcome, Progress, Seen, judge, next_sequence
 from controller.core.interlocks import Interlocks
 from controller.core.step import Decisions
 from controller.plant.plant import Command, CommandEffect, Plant, Word
 
-ATTEMPTS_MAX: Final = 3
-BUSY_S: Final = 5.0
 TRANSPORT_S: Final = 2.0
-
-
-class Want(NamedTuple):
-    """One effect of one standing trip that asks for a word of this command."""
-
-    settle: tuple[str, int, int]
-    rank: int
-    effect: EffectRecord
 
 
 @dataclass(slots=True)
 class Live:
-    """progress: of the flight, if any. again_s, undone_s: wall seconds; due_s: when to look again."""
+    """progress: of the flight, if any. Wall seconds: undone_s since which feedback denies what was done,
+    pause_until_s after a refusal, asked_s of the oldest unanswered trip; due_s: when to look again."""
 
     progress: Progress | None = None
-    busy_until_s: float = 0.0
+    pause_until_s: float = -inf
     undone_s: float | None = None
     asked_s: float | None = None
     sent_word_s: float = -inf
@@ -70,13 +63,9 @@ class Commands:
         for rule in plant.interlocks:
             for index, effect in enumerate(rule.effects):
                 if isinstance(effect, CommandEffect):
-                    rank = self._rank(plant.commands[effect.command], effect.word)
+                    rank = rank_of(plant.commands[effect.command], effect.word)
                     self._users[effect.command].append((rule.index, index, rank))
         self._dirty: set[int] = set(range(len(plant.commands)))
-
-    @staticmethod
-    def _rank(command: Command, word: str) -> int:
-        return next(number for number, one in enumerate(command.words) if one.name == word)
 
     def record(self, command: Command) -> CommandRecord:
         return self.decisions.durable.command(command.name)
@@ -111,7 +100,9 @@ class Commands:
             self._look(self.plant.commands[index])
 
     def written(self, intent: int, status: int) -> None:
-        """The transport's answer to a write."""
+        """The transport's answer to a write. Heartbeats have no intent: their loss shows in the PLC."""
+        if not intent:
+            return
         for command in self.plant.commands:
             flight = self.record(command).flight
             progress = self.lives[command.index].progress
@@ -150,7 +141,11 @@ class Commands:
         if live.progress is None:  # from before a restart
             now_s = self.decisions.now.mono_s
             live.progress = Progress(now_s, now_s, again=True)
-        word = command.named(flight.word)
+        word = next((one for one in command.words if one.name == flight.word), None)
+        if word is None:
+            gone = Outcome("unknown", "the plant files have the word no longer")
+            self._finish(command, live, flight, gone, wants)
+            return
         image = self.sight.image
         seen = Seen(
             image.good_value(command.echo),
@@ -172,8 +167,8 @@ class Commands:
     def _finish(
         self, command: Command, live: Live, flight: Flight, outcome: Outcome, wants: list[Want]
     ) -> None:
-        rank = self._rank(command, flight.word)
         settles = list(flight.settles)
+        rank = rank_of(command, flight.word)
         for want in wants:  # a less demanding word is served by a safer one
             if want.rank >= rank and want.settle not in settles and want.effect.result != "done":
                 settles.append(want.settle)
@@ -182,8 +177,8 @@ class Commands:
         unanswered = flight.sequence if outcome.result == "unknown" else None
         ms = round((self.decisions.now.mono_s - progress.asked_s) * 1e3, 3)
         self._say_result(command, flight.word, outcome, settles, ms, unanswered, flight)
-        if outcome.how == "busy":
-            live.busy_until_s = self.decisions.now.mono_s + BUSY_S
+        if outcome.how in PAUSE_S:
+            live.pause_until_s = self.decisions.now.mono_s + PAUSE_S[outcome.how]
         if outcome.how == "epoch":
             self._fence(command)
         live.progress = None
@@ -199,7 +194,7 @@ class Commands:
         command: Command,
         word: str,
         outcome: Outcome,
-        settles: list[tuple[str, int, int]],
+        settles: list[Settle],
         ms: float | None,
         unanswered: int | None = None,
         flight: Flight | None = None,
@@ -220,12 +215,14 @@ class Commands:
             "unanswered": unanswered,
         }
         severity = 200 if outcome.result == "done" else 700
+        if outcome.result != "done" and flight is None:  # nothing was sent: what was, is as open as before
+            data["unanswered"] = self.record(command).unanswered
         self.decisions.say("command.result", command.name, text, data, severity)
 
     def _may_overtake(self, command: Command, live: Live, flight: Flight, wants: list[Want]) -> bool:
         """A safer word does not wait for the feedback of a less safe one, only for its write to land."""
         rank = min((want.rank for want in wants), default=None)
-        if rank is None or rank >= self._rank(command, flight.word):
+        if rank is None or rank >= rank_of(command, flight.word):
             return False
         assert live.progress is not None
         now_s, landed_s = self.decisions.now.mono_s, live.progress.sent_s + TRANSPORT_S
@@ -245,20 +242,36 @@ class Commands:
         word = command.words[min(want.rank for want in wants)]
         proof = self.proof(command, word)
         self._note_undone(command, live, word, proof, wants)
-        late = [want for want in wants if want.effect.result not in (PENDING, "done")]
-        if proof is Tri.TRUE and late:
-            settles = [want.settle for want in late]
-            self._say_result(command, word.name, Outcome("done", "read back later"), settles, None)
-        asking = [want for want in wants if self._asks(command, live, proof, want)]
+        self._read_back(command, word, proof, wants)
+        asking = self._asking(command, live, proof, wants)
         if asking:
             if live.asked_s is None:
                 live.asked_s = self.decisions.now.mono_s
             self._attempt(command, live, word, proof, asking)
 
+    def _read_back(self, command: Command, word: Word, proof: Tri | None, wants: list[Want]) -> None:
+        """Feedback decides late what could not be decided in time."""
+        late = [want for want in wants if want.effect.result not in (PENDING, "done")]
+        if proof is Tri.TRUE and late:
+            settles = [want.settle for want in late]
+            self._say_result(command, word.name, Outcome("done", "read back later"), settles, None)
+        unanswered = self.record(command).unanswered
+        unknown = [want.settle for want in late if want.effect.result == "unknown"]
+        taken = unanswered is not None and self.sight.image.good_value(command.echo) == unanswered
+        if proof is Tri.FALSE and taken and unknown:
+            failed = Outcome("failed", "taken by the PLC, but the feedback shows no effect")
+            self._say_result(command, word.name, failed, unknown, None)
+
     def _note_undone(
         self, command: Command, live: Live, word: Word, proof: Tri | None, wants: list[Want]
     ) -> None:
-        done = [want for want in wants if want.effect.result == "done" and want.effect.undone < ATTEMPTS_MAX]
+        done = [
+            want
+            for want in wants
+            if want.effect.result == "done"
+            and want.effect.undone < ATTEMPTS_MAX
+            and command.words[want.rank] is word
+        ]
         if proof is not Tri.FALSE or not done:
             live.undone_s = None
             return
@@ -276,27 +289,23 @@ class Commands:
         settles = [list(want.settle) for want in done]
         self.decisions.say("command.undone", command.name, text, {"word": word.name, "settles": settles})
 
-    def _asks(self, command: Command, live: Live, proof: Tri | None, want: Want) -> bool:
-        """The rule at the top of this module."""
-        effect, now_s = want.effect, self.decisions.now.mono_s
-        if effect.result == PENDING:
-            return True
-        if effect.result in ("done", "failed") or effect.attempts >= ATTEMPTS_MAX:
-            return False
-        if not self.interlocks.liveness.is_alive(command.plc) or self.is_local(command):
-            return False
-        if effect.how == "busy":
-            live.due_s = min(live.due_s, max(live.busy_until_s, now_s))
-            return now_s >= live.busy_until_s
-        return effect.how == "local" or (effect.result == "unknown" and self._was_not_taken(command, proof))
-
-    def _was_not_taken(self, command: Command, proof: Tri | None) -> bool:
-        """After an unknown result: it was never sent, or Good feedback and Good echo both deny it."""
-        unanswered = self.record(command).unanswered
-        if unanswered is None:
-            return proof is not Tri.UNKNOWN or command.style != "toggle"
-        echo = self.sight.image.good_value(command.echo)
-        return proof is Tri.FALSE and echo is not None and echo != unanswered
+    def _asking(self, command: Command, live: Live, proof: Tri | None, wants: list[Want]) -> list[Want]:
+        situation = Situation(
+            alive=self.interlocks.liveness.is_alive(command.plc),
+            local=self.is_local(command),
+            toggle=command.style == "toggle",
+            proof=proof,
+            echo=self.sight.image.good_value(command.echo),
+            unanswered=self.record(command).unanswered,
+            pause_until_s=live.pause_until_s,
+        )
+        asking = []
+        for want in wants:
+            now, due_s = asks(want.effect, situation, self.decisions.now.mono_s)
+            live.due_s = min(live.due_s, due_s)
+            if now:
+                asking.append(want)
+        return asking
 
     def is_local(self, command: Command) -> bool:
         """The PLC says, with a Good value, that it takes no commands from us."""
@@ -336,7 +345,7 @@ class Commands:
     def _may_still_move(self, command: Command, live: Live, word: Word) -> bool:
         """A less safe word was sent a moment ago: the feedback may show what was before it."""
         record = self.record(command)
-        if not record.word or self._rank(command, record.word) <= self._rank(command, word.name):
+        if not record.word or rank_of(command, record.word) <= rank_of(command, word.name):
             return False
         over_s = live.sent_word_s + command.named(record.word).within_s
         if self.decisions.now.mono_s < over_s:
@@ -344,9 +353,7 @@ class Commands:
             return True
         return False
 
-    def send(
-        self, command: Command, word: Word, settles: list[tuple[str, int, int]], user: str, asked_s: float
-    ) -> int:
+    def send(self, command: Command, word: Word, settles: list[Settle], user: str, asked_s: float) -> int:
         """Writes word, epoch and sequence; the intent goes along so that a killed service can tell."""
         now, live, image = self.decisions.now, self.lives[command.index], self.sight.image
         record = self.record(command)
@@ -364,7 +371,12 @@ class Commands:
         }
         asked = ", ".join(sorted({name for name, _, _ in settles})) or user
         text = f"{command.name} '{word.name}' (sequence {sequence}) for {asked}"
-        context = {"command": command.name, "utc_ns": now.utc_ns, **data, "trips": self._trips(settles)}
+        context = {
+            "command": command.name,
+            "utc_ns": now.utc_ns,
+            **data,
+            "trips": trips_behind(self.decisions.durable, settles),
+        }
         self.decisions.say("command.intent", command.name, text, data, 300)
         fields = (
             (command.word, float(word.value)),
@@ -377,27 +389,6 @@ class Commands:
         live.asked_s = None
         live.due_s = min(live.due_s, now.mono_s + ECHO_S)
         return intent
-
-    def _trips(self, settles: list[tuple[str, int, int]]) -> list[dict[str, Any]]:
-        """What a restarted service needs to latch again when the journal did not get the trip."""
-        trips = []
-        for name in sorted({name for name, _, _ in settles}):
-            trip = self.decisions.durable.interlock(name).trip
-            if trip is not None:
-                trips.append(
-                    {
-                        "interlock": name,
-                        "number": trip.number,
-                        "utc_ns": trip.utc_ns,
-                        "at_s": trip.at_s,
-                        "reason": trip.reason,
-                        "first_out": trip.first_out,
-                        "causes": list(trip.causes),
-                        "effects": sorted(trip.effects),
-                        "latched": trip.latched,
-                    }
-                )
-        return trips
 
 
 def _proofs(command: Command) -> dict[str, Node]:

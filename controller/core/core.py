@@ -82,6 +82,11 @@ class Core:
         )
         self._seen: set[int] = set()
 
+    @property
+    def ready(self) -> bool:
+        """Every PLC has been alive at least once: there is a confirmed value of every tag, or Bad."""
+        return all(pulse.first_alive_s is not None for pulse in self.liveness.pulses)
+
     # --- from outside --------------------------------------------------------------------------
 
     def restore(self, events: Iterable[Recorded]) -> None:
@@ -185,6 +190,8 @@ class Core:
                 self._settle()
             self.decisions.tell(self.image.take(part, now))
             self._changed(watched, now)
+            if self.quality.told:
+                self.quality.came_back([*part.tags.tolist(), *(text[0] for text in part.texts)])
 
     def _changed(self, watched: list[int], now: Now) -> None:
         affected = self.formulas.affected(watched)
@@ -195,8 +202,6 @@ class Core:
             self.interlocks.touch(self._interlocks_of[tag])
             self.commands.touch(self._commands_of[tag])
             self.windows.keep(tag, now.utc_ns, self.image)
-        if self.quality.told:
-            self.quality.came_back([*watched, *affected])
 
     def _restored(self, plc: int, now: Now) -> None:
         """The link is up and the counter moves: what the PLC has sent since then counts."""

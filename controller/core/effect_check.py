@@ -57,8 +57,8 @@ class EffectChecks:
         """Judges the checks of a standing trip. `known`: the interlock sees its causes."""
         assert record.trip is not None
         for index, effect in record.trip.effects.items():
-            if effect.kind == "check" and effect.result != "done":
-                check = self.checks[rule.index, index]
+            check = self.checks.get((rule.index, index))
+            if check is not None and effect.kind == "check" and effect.result != "done":
                 if not known:
                     check.deadline_s = None
                     continue
@@ -68,11 +68,13 @@ class EffectChecks:
         now, expected = self.decisions.now, rule.effects[index]
         assert record.trip is not None
         assert isinstance(expected, CheckedEffect)
+        answer = self.nodes[rule.index, index].evaluate(self.sight)
         if not check.running:  # a trip from before a restart
             check.running, check.started_mono_s = True, now.mono_s
         if check.deadline_s is None:
+            if answer is Tri.UNKNOWN:
+                return  # its time begins when it can be seen
             check.deadline_s = now.plant_s + expected.within_s
-        answer = self.nodes[rule.index, index].evaluate(self.sight)
         first = record.trip.effects[index].result == PENDING
         number = record.trip.number
         if answer is Tri.TRUE:

@@ -91,7 +91,7 @@ def about_command(core: Core, command: Command) -> str:
     refusals = [
         f"'{word.name}' is not permitted: {refusal}"
         for word in command.words
-        if record.flight is None and (refusal := core.requests.forbidden(command, word))
+        if record.flight is None and (refusal := core.requests.permission.refusal(command, word))
     ]
     if core.commands.is_local(command):
         refusals.append(f"{core.plant.plcs[command.plc].name} takes no commands (local)")

@@ -17,19 +17,11 @@ from controller.core.effects import Reply
 from controller.core.inputs import Request
 from controller.core.interlocks import Interlocks
 from controller.core.logic import Logic, evidence
+from controller.core.permission import Permission
 from controller.core.permissives import Permissives
 from controller.core.roles import at_least
 from controller.core.wording import rule, span
-from controller.plant.plant import (
-    By,
-    CheckedEffect,
-    Command,
-    CommandEffect,
-    Plant,
-    ResetBy,
-    Unknown,
-    Word,
-)
+from controller.plant.plant import By, CheckedEffect, Plant, ResetBy
 
 
 class Answer(NamedTuple):
@@ -60,7 +52,7 @@ class Requests:
         self.plant = plant
         self.interlocks = interlocks
         self.commands = commands
-        self.permissives = permissives
+        self.permission = Permission(plant, interlocks, commands, permissives)
         self.bypasses = bypasses
         self.decisions = interlocks.decisions
         self._logics = {logic.rule.name: logic for logic in interlocks.logics}
@@ -241,7 +233,7 @@ class Requests:
             return _no(
                 f"{command.name} has no word '{wanted}'; it has {', '.join(w.name for w in command.words)}"
             )
-        refusal = self.forbidden(command, word)
+        refusal = self.permission.refusal(command, word)
         if refusal:
             return _no(refusal)
         proof = self.commands.proof(command, word)
@@ -254,39 +246,6 @@ class Requests:
             return _no(f"{command.name}: {obstacle.how}")
         intent = self.commands.send(command, word, [], request.user, self.decisions.now.mono_s)
         return _yes(f"{command.name} '{word.name}' is on its way", intent=intent)
-
-    def forbidden(self, command: Command, word: Word) -> str:
-        """Why a person may not send this word now; '' when they may."""
-        rank = command.words.index(word)
-        flight = self.commands.record(command).flight
-        if flight is not None and rank >= command.words.index(command.named(flight.word)):
-            return f"{command.name} is busy: '{flight.word}' is on its way"
-        for logic in self.interlocks.logics:
-            for effect in logic.rule.effects:
-                if not isinstance(effect, CommandEffect) or effect.command != command.index:
-                    continue
-                if rank <= command.words.index(command.named(effect.word)):
-                    continue
-                if self.interlocks.stands(logic.rule.index):
-                    return f"{logic.rule.name} stands and asks for '{effect.word}'"
-                record = self.interlocks.record(logic.rule.index)
-                blind = logic.live.demand is Tri.UNKNOWN and logic.rule.on_unknown is Unknown.TRIP
-                if blind and record.bypass is None:
-                    return f"{logic.rule.name} cannot see its causes, so '{word.name}' is not permitted"
-        return self._withheld(command, word)
-
-    def _withheld(self, command: Command, word: Word) -> str:
-        for permissive in self.plant.permissives:
-            if (command.index, word.name) not in permissive.guards:
-                continue
-            names = self.permissives.withheld_by(permissive.index)
-            if names:
-                return f"'{permissive.text or permissive.name}' is withheld by {', '.join(names)}"
-            for interlock in self.permissives.users(permissive.index):
-                logic, record = self.interlocks.logics[interlock], self.interlocks.record(interlock)
-                if logic.live.demand is Tri.UNKNOWN and record.bypass is None:
-                    return f"'{permissive.text or permissive.name}' is withheld: {logic.rule.name} cannot see"
-        return ""
 
 
 def _duration(asked: object) -> float | None:
