@@ -19,13 +19,15 @@ class Due(NamedTuple):
 class Unit:
     """Something that is looked at: an alarm, or a rule of suppression.
 
-    rank: lower is looked at first, whatever the budget. at_*: what stands in the heap for it.
+    rank: lower is looked at first, whatever the budget. tags: what it reads. at_*: what stands in the
+    heap for it.
     """
 
-    __slots__ = ("at_mono_s", "at_plant_s", "due_mono_s", "due_plant_s", "index", "queued", "rank")
+    __slots__ = ("at_mono_s", "at_plant_s", "due_mono_s", "due_plant_s", "index", "queued", "rank", "tags")
 
-    def __init__(self, rank: int) -> None:
+    def __init__(self, rank: int, tags: tuple[int, ...]) -> None:
         self.rank = rank
+        self.tags = tags
         self.index = 0
         self.queued = False
         self.due_plant_s = self.due_mono_s = inf

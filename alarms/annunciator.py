@@ -238,18 +238,18 @@ class Annunciator:
             self.emit(Kind.FLOOD_BEGAN, "alarms", text, SEVERITY[3], {"announced": self.flood.total})
 
     def returned(self, point: Point, sight: Sight, *, absorbed: bool = False) -> None:
-        """The alarm becomes inactive. absorbed: a worse one of an exclusive tag speaks for it."""
+        """The alarm becomes inactive. absorbed: a worse one of an exclusive tag speaks for it.
+
+        What came and went while suppressed or out of service does not latch; on a shelf it does.
+        """
         facts = self.book.of(point.alarm.id)
-        cover = self.cover(point, facts)
-        latching = point.alarm.latching
+        meaningless = facts.shelf is None and bool(self.cover(point, facts))
         if absorbed:
             how = Event.ABSORBED
-        elif latching and (facts.presented or facts.shelf is not None):
+        elif point.alarm.latching and (facts.presented or not meaningless):
             how = Event.RETURNED_LATCHING
-        elif facts.presented or not cover:
-            how = Event.RETURNED
         else:
-            how = Event.RETURNED_UNSEEN
+            how = Event.RETURNED if facts.presented else Event.RETURNED_UNSEEN
         data = {
             "how": how,
             "priority": point.alarm.priority,

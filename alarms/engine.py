@@ -9,10 +9,10 @@ come from the plant again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,15 +21,17 @@ from alarms.agenda import Agenda, Due, Unit
 from alarms.annunciator import Annunciator, Settings
 from alarms.book import Book
 from alarms.check import problems
+from alarms.explain import explain
 from alarms.gates import TagGates, plain
 from alarms.layout import TagNames, build
 from alarms.lifecycle import Facts, NotAllowedError, State, displayed
-from alarms.limits import Sight
+from alarms.limits import Gate, Sight
 from alarms.model import SEVERITY, Alarm
 from alarms.operations import Code, Deed, Filter, Operation, Refusal, decide, denied
 from alarms.point import Point
 from alarms.records import Kind, Record, Recorded
 from alarms.shelving import ENDS, Cover, Endings, hold_of, longest_s
+from alarms.snapshot import of_data, to_data
 from alarms.suppression import FirstOutGroup, Suppression, Suppressor
 
 Now = tuple[float, float, int]  # plant seconds, monotonic seconds, UTC nanoseconds
@@ -77,7 +79,7 @@ class AlarmEngine:
         self.points, self.suppressors = build(alarms, suppressions, groups)
         self._agenda = Agenda([*self.suppressors.values(), *self.points.values()])
         self._gates = TagGates(size)
-        self._readers: dict[int, list[Unit]] = {}
+        self._readers: dict[int, list[tuple[Gate, Unit]]] = {}
         self._annunciator = Annunciator(self.book, self.names, self.suppressions, self.groups, settings)
         self._endings = Endings()
         self._closing: dict[str, float] = {}
@@ -124,8 +126,8 @@ class AlarmEngine:
             if isinstance(unit, Point) and not unit.alarm.enabled:
                 continue
             self._gates.add(unit.watch.gates)
-            for tag in dict.fromkeys(gate.tag for gate in unit.watch.gates):
-                self._readers.setdefault(tag, []).append(unit)
+            for gate in unit.watch.gates:
+                self._readers.setdefault(gate.tag, []).append((gate, unit))
             self._gates.watch_ages(unit.alarm.condition if isinstance(unit, Point) else unit.rule.condition)
             self._agenda.put(unit)
         self._gates.start(mono_s)
@@ -165,19 +167,25 @@ class AlarmEngine:
         self._annunciator.begin(plant_s, mono_s, utc_ns)
         if not self._started:
             self._start(now, sight)
-        agenda, readers = self._agenda, self._readers
         reported = np.asarray(changed, dtype=np.intp)
         if len(reported):
-            for tag in self._gates.passing(reported, values, status, mono_s):
-                for unit in readers.get(tag, ()):
-                    agenda.put(unit)
-        agenda.ripen(plant_s, mono_s)
+            self._call(self._gates.passing(reported, values, status, mono_s), sight)
+        self._agenda.ripen(plant_s, mono_s)
         for ending in self._endings.ripe(self.book, mono_s, utc_ns):
             self._end(self.points.get(ending.alarm), ending.cover, "expiry", ending.alarm)
         self._close_incidents(plant_s)
         evaluated = self._work(sight, budget)
         self._close_incidents(plant_s)
-        return Step(tuple(self._annunciator.records), self._due(now), evaluated, agenda.waiting)
+        return Step(tuple(self._annunciator.records), self._due(now), evaluated, self._agenda.waiting)
+
+    def _call(self, passing: Sequence[tuple[int, bool]], sight: Sight) -> None:
+        """Of the conditions of a tag that left its band, only those whose own gate it left are looked at."""
+        agenda, readers, values = self._agenda, self._readers, sight.values
+        for tag, status_changed in passing:
+            value = values[tag]
+            for gate, unit in readers.get(tag, ()):
+                if status_changed or not gate.lo < value < gate.hi:
+                    agenda.put(unit)
 
     def _sight(self, now: Now, values: NDArray[np.float64], status: NDArray[np.uint32]) -> Sight:
         gates = self._gates
@@ -201,7 +209,7 @@ class AlarmEngine:
                 assert isinstance(unit, Suppressor)
                 self._suppress(unit, sight)
             agenda.schedule(unit)
-            touched.update([gate.tag for gate in unit.watch.gates])
+            touched.update(unit.tags)
         self._gates.refresh(touched)
         return evaluated
 
@@ -382,3 +390,30 @@ class AlarmEngine:
         point = self.points[alarm]
         by_design = bool(self._annunciator.suppressed_by(point))
         return displayed(self.book.of(alarm), suppressed_by_design=by_design, enabled=point.alarm.enabled)
+
+    def explain(self, alarm: str, now: Now, read: Image) -> str:
+        """Why the alarm is (not) active, in one sentence, on the values of `read`."""
+        sight = self._sight(now, *read)
+        point = self.points[alarm]
+        return explain(point, self.book.of(alarm), self.suppressed_by(alarm), sight, self.names)
+
+    def event(self, event: str) -> tuple[str, str] | None:
+        """(alarm, branch id or '') that an event id still waits in, for Acknowledge by EventId."""
+        for alarm in self.book.retained:
+            facts = self.book.of(alarm)
+            if event in facts.events:
+                return alarm, ""
+            for branch in facts.branches:
+                if event in branch.events:
+                    return alarm, branch.id
+        return None
+
+    # --- snapshots -------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """The durable state as JSON-able data; `load` it, then `restore` what was recorded after it."""
+        return to_data(self.book)
+
+    def load(self, snapshot: Mapping[str, Any]) -> None:
+        assert not self._started, "a snapshot is the state to start from"
+        self.book = self._annunciator.book = of_data(snapshot)

@@ -84,32 +84,34 @@ class TagGates:
         values: NDArray[np.float64],
         status: NDArray[np.uint32],
         mono_s: float,
-    ) -> Sequence[int]:
-        """The tags among `changed` that somebody has to look at."""
+    ) -> Sequence[tuple[int, bool]]:
+        """The tags among `changed` that somebody has to look at; True: because of their status."""
         if self._ages:
             self._note_ages(changed, values, status, mono_s)
         if len(changed) <= FEW:
             return self._passing_few(changed, values, status)
         value, code = values.take(changed), status.take(changed)
-        quiet = (value > self.lo.take(changed)) & (value < self.hi.take(changed))
-        quiet &= code == self.seen.take(changed)
+        same = code == self.seen.take(changed)
+        quiet = same & (value > self.lo.take(changed)) & (value < self.hi.take(changed))
         if quiet.all():
             return ()
-        passing = changed[~quiet]
-        self.seen[passing] = status[passing]
-        found: list[int] = passing.tolist()
-        return found
+        loud = ~quiet
+        passing = changed[loud]
+        self.seen[passing] = code[loud]
+        return list(zip(passing.tolist(), (~same[loud]).tolist(), strict=True))
 
     def _passing_few(
         self, changed: NDArray[np.integer], values: NDArray[np.float64], status: NDArray[np.uint32]
-    ) -> Sequence[int]:
+    ) -> Sequence[tuple[int, bool]]:
         value, code = plain(values), plain(status)
         lo, hi, seen = self._lo, self._hi, self._seen
         found = []
         for tag in changed.tolist():
-            if not (lo[tag] < value[tag] < hi[tag]) or code[tag] != seen[tag]:
+            if code[tag] != seen[tag]:
                 seen[tag] = code[tag]
-                found.append(tag)
+                found.append((tag, True))
+            elif not lo[tag] < value[tag] < hi[tag]:
+                found.append((tag, False))
         return found
 
     def _note_ages(

@@ -42,9 +42,9 @@ class Point(Unit):
     )
 
     def __init__(self, alarm: Alarm) -> None:
-        super().__init__(PARENTS_RANK + alarm.priority)
-        self.alarm = alarm
         self.watch = watch(alarm.condition)
+        super().__init__(PARENTS_RANK + alarm.priority, self.watch.tags)
+        self.alarm = alarm
         self.delay = Delay(alarm.on_delay_s, alarm.off_delay_s)
         self.wall = counts_wall_time(alarm.condition)
         self.verdict = Tri.UNKNOWN
@@ -79,15 +79,18 @@ class Point(Unit):
 
     def look(self, sight: Sight) -> bool:
         """The condition with its delays; sets the deadlines for the next look."""
-        self.verdict = self.watch.look(sight)
+        inner, delay = self.watch, self.delay
+        self.verdict = inner.look(sight)
         if self.verdict is Tri.FALSE:
             self.fresh = False
-        out = self.delay.feed(self.verdict, self.clock_s(sight))
-        self.due_plant_s, self.due_mono_s = self.watch.due_plant_s, self.watch.due_mono_s
-        if self.wall:
-            self.due_mono_s = min(self.due_mono_s, self.delay.due_s)
-        else:
-            self.due_plant_s = min(self.due_plant_s, self.delay.due_s)
+        out = delay.feed(self.verdict, sight.mono_s if self.wall else sight.plant_s)
+        self.due_plant_s, self.due_mono_s = inner.due_plant_s, inner.due_mono_s
+        due_s = delay.due_s
+        if due_s != inf:
+            if self.wall:
+                self.due_mono_s = min(self.due_mono_s, due_s)
+            else:
+                self.due_plant_s = min(self.due_plant_s, due_s)
         return out
 
     def value(self, sight: Sight) -> float | None:

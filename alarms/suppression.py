@@ -88,9 +88,9 @@ class Suppressor(Unit):
     __slots__ = ("_began_s", "_delay", "_known", "_unknown_since_s", "rule", "watch")
 
     def __init__(self, rule: Suppression) -> None:
-        super().__init__(SUPPRESSORS_RANK)
-        self.rule = rule
         self.watch = watch(rule.condition)
+        super().__init__(SUPPRESSORS_RANK, self.watch.tags)
+        self.rule = rule
         self._delay = Delay(rule.entry_s, rule.exit_s)
         self._known = False
         self._unknown_since_s: float | None = None

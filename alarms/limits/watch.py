@@ -70,10 +70,11 @@ class Names(Protocol):
 class Watch(ABC):
     """A condition at work. due_plant_s, due_mono_s: when it wants to be looked at though nothing changes."""
 
-    __slots__ = ("due_mono_s", "due_plant_s", "gates", "news")
+    __slots__ = ("due_mono_s", "due_plant_s", "gates", "news", "tags")
 
     def __init__(self, *gates: Gate) -> None:
         self.gates: tuple[Gate, ...] = gates
+        self.tags = tuple(dict.fromkeys(gate.tag for gate in gates))
         self.due_plant_s = inf
         self.due_mono_s = inf
         self.news = False  # `memory` has changed since it was last recorded
@@ -141,6 +142,8 @@ class Delay:
             self.due_s = inf
             return state.verdict
         wanted = verdict is Tri.TRUE
+        if wanted == state.verdict and state.since_s is None:
+            return wanted
         if self._ran_s is not None:
             if wanted != state.verdict:
                 state = Debounced(state.verdict, now_s - self._ran_s)
