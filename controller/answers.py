@@ -99,8 +99,11 @@ class Answers:
         """The last event of a run: what was received, kept and lost, for reports and for the next start."""
         health = self._journal.health()
         links = [link_row(link) for link in self._links.values()]
+        archive = self._journal.archive
         data = {
             "links": links,
+            "archived": 0 if archive is None else archive.kept,
+            "sifted": 0 if archive is None else archive.dropped,
             "loop": self._loop.meters.shown(),
             "rows_dropped": health.rows_dropped,
             "lost": health.rows_dropped + self._loop.meters.inbox_dropped + sum(row["gaps"] for row in links),

@@ -13,22 +13,27 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
+
+import msgspec
 
 from controller import __version__, runtime
 from controller.answers import Answers, link_row
 from controller.core.core import Core
+from controller.core.durable import Durable
 from controller.core.inputs import Note
 from controller.doors.commands import Commands
 from controller.doors.feed import Feed
 from controller.loop import Clock, Inbox, Loop
 from controller.opcua.link import Link
 from controller.plant.plant import Plant
-from controller.record.archive import Archive
 from controller.record.intents import IntentRing
 from controller.record.journal import Journal
-from controller.record.reader import Reader, Where
 from controller.record.recorder import Recorder
+from controller.record.retention import Keep
 from controller.schedule import housekeeping
+
+DURABLE_VERSION: Final = "1"  # of the durable state's shape; a snapshot of another is left, events fold alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ async def run_core(plant: Plant, options: Options, on_ready: Callable[[], None])
         stack.callback(journal.close)
         place = runtime.create(options.data)
         intents = stack.enter_context(IntentRing.open(place.intents))
-        core = restored_core(plant, options.data)
+        core = restored_core(plant, journal)
         core.reconcile([intent.context for intent in intents.all()])
         recorder = stack.enter_context(Recorder.open(options.data, plant, options.texts, core.snapshot))
         inbox = Inbox()
@@ -70,7 +75,6 @@ async def run_core(plant: Plant, options: Options, on_ready: Callable[[], None])
             inbox=inbox,
             links=links,
             journal=journal,
-            archive=Archive(plant.tags),
             intents=intents,
             recorder=recorder,
             feed=feed,
@@ -84,21 +88,39 @@ async def run_core(plant: Plant, options: Options, on_ready: Callable[[], None])
         inbox.put(_started(plant, core))
         gc.collect()
         gc.freeze()  # the plant never dies: no collection walks it again
-        await _serve(stack, loop, clock, links, feed, commands, place, on_ready, answers, options.data)
+        stack.enter_context(
+            housekeeping(
+                journal=journal,
+                data=options.data,
+                keep=Keep(),
+                now=clock.now,
+                snapshot=lambda: durable_state(core),
+                version=DURABLE_VERSION,
+                tell=inbox.put,
+            )
+        )
+        await _serve(loop, clock, links, feed, commands, place, on_ready, answers)
 
 
-def restored_core(plant: Plant, data: Path) -> Core:
-    """The core as the journal left it, with the next owner epoch: every start outranks the ones before."""
-    with Reader(data) as reader:
-        newest = reader.newest_events(1, Where(kinds=("service.started",)))
-        epoch = int(newest[0].data["epoch"]) + 1 if newest else 1
-        core = Core(plant, epoch)
-        core.restore(reader.events())
+def restored_core(plant: Plant, journal: Journal) -> Core:
+    """The core as the journal left it: the newest snapshot with every later event folded in."""
+    core = Core(plant, journal.next_epoch())
+    with journal.reader() as reader:
+        snapshot = reader.snapshot()
+        after = 0
+        if snapshot is not None and snapshot.version == DURABLE_VERSION:
+            core.adopt(msgspec.msgpack.decode(snapshot.data, type=Durable))
+            after = snapshot.seq
+        core.restore(reader.events(after))
     return core
 
 
+def durable_state(core: Core) -> bytes:
+    """What outlives the process, for the journal's snapshot."""
+    return msgspec.msgpack.encode(core.durable)
+
+
 async def _serve(
-    stack: AsyncExitStack,
     loop: Loop,
     clock: Clock,
     links: Mapping[int, Link],
@@ -107,12 +129,10 @@ async def _serve(
     place: runtime.Runtime,
     on_ready: Callable[[], None],
     answers: Answers,
-    data: Path,
 ) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    stack.enter_context(housekeeping(data, loop))
     async with asyncio.TaskGroup() as tasks:
         running = [
             tasks.create_task(loop.run(), name="core"),

@@ -61,15 +61,6 @@ class Remembers(Protocol):
     def put(self, intent: int, context: Mapping[str, Any]) -> int: ...
 
 
-class Sifts(Protocol):
-    """The archive rule: which rows are worth keeping."""
-
-    kept: int
-    dropped: int
-
-    def keep(self, values: Values, utc_ns: int) -> Values: ...
-
-
 class Records(Protocol):
     """The flight recorder."""
 
@@ -112,8 +103,6 @@ class Meters:
     changes: int = 0
     writes: int = 0
     events: int = 0
-    archived: int = 0
-    sifted: int = 0
     inbox_max: int = 0
     inbox_dropped: int = 0
     protect_s_max: float = 0.0
@@ -128,8 +117,6 @@ class Meters:
             "changes": self.changes,
             "writes": self.writes,
             "events": self.events,
-            "archived": self.archived,
-            "sifted": self.sifted,
             "inbox_max": self.inbox_max,
             "inbox_dropped": self.inbox_dropped,
             "step_ms_p50": round(ordered[len(ordered) // 2] * 1e3, 3),
@@ -186,7 +173,6 @@ class Loop:
         inbox: Inbox,
         links: Mapping[int, Carries],
         journal: Keeps,
-        archive: Sifts,
         intents: Remembers,
         recorder: Records | None,
         feed: Feed,
@@ -196,7 +182,6 @@ class Loop:
         self._inbox = inbox
         self._links = links
         self._journal = journal
-        self._archive = archive
         self._intents = intents
         self._recorder = recorder
         self._feed = feed
@@ -271,11 +256,9 @@ class Loop:
             self._feed.publish(value.batch)
             self.meters.changes += len(value.batch.tags)
         self.meters.events += len(events)
-        self.meters.archived, self.meters.sifted = self._archive.kept, self._archive.dropped
-        worth = [kept for value in values if _rows(kept := self._archive.keep(value, now.utc_ns))]
-        if not (events or worth or replies):
+        if not (events or values or replies):
             return
-        commit = asyncio.wrap_future(self._journal.append(events, worth, now))
+        commit = asyncio.wrap_future(self._journal.append(events, values, now))
         self._commits.add(commit)
         commit.add_done_callback(lambda done: self._committed(done, replies, bool(events)))
 
@@ -331,7 +314,3 @@ class Loop:
         await stepped
         while self._commits:
             await asyncio.wait(self._commits)
-
-
-def _rows(values: Values) -> int:
-    return len(values.batch.tags) + len(values.batch.texts)

@@ -13,22 +13,23 @@ import json
 import signal
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import typer
 
 from controller import runtime
 from controller.cli import live
 from controller.cli.options import fail
-from controller.core.report import Run, report
+from controller.core.run import Run, report
 from controller.opcua.plc.control import ask as steer
 from controller.plant.plant import Plant
 from controller.record.errors import RecordError
-from controller.record.reader import Reader
+from controller.record.reader import Reader, StoredBlock
 from controller.runtime import Runtime
-from controller.simulator.faults import FAULTS
+from controller.simulator import CRYOCOOLER_FAULTS, FAULTS, FaultText
 from controller.supervise import Child, Supervisor
 
 START_S_MAX: Final = 60.0
@@ -140,9 +141,7 @@ def _say_ready(demo: Demo, data: Path) -> None:
     for plc in demo.plant.plcs:
         typer.echo(f"  PLC {plc.name}: opc.tcp://127.0.0.1:{demo.port_base + 2 + plc.index} ({plc.text})")
     typer.echo(f"  data: {data}")
-    typer.echo(
-        "  users viewer operator engineer supervisor admin (--user NAME), this demo only, on loopback"
-    )
+    typer.echo("  users viewer operator engineer supervisor admin (--user NAME), this demo only, on loopback")
     typer.echo("  heloop supervises; it is never the safety function")
 
 
@@ -159,11 +158,11 @@ async def _watch(demo: Demo, data: Path, place: Runtime, stop: asyncio.Event) ->
             names = SHOWN.get(demo.plant.name, " ".join(tag.name for tag in demo.plant.tags[:28])).split()
             watching.append(tasks.create_task(live.follow_events(read, picture)))
             head = lambda: _head(demo, picture, started_s)  # noqa: E731
-            hint = lambda: hint_at(time.monotonic() - started_s)  # noqa: E731
+            hint = lambda: hint_at(demo.plant, time.monotonic() - started_s)  # noqa: E731
             watching.append(tasks.create_task(live.show(picture, head, hint, names)))
         else:
             watching.append(tasks.create_task(_print_events(read)))
-            watching.append(tasks.create_task(_print_rates(picture, started_s)))
+            watching.append(tasks.create_task(_print_rates(demo.plant, picture, started_s)))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(demo.for_s):
                 await stop.wait()
@@ -180,10 +179,15 @@ def _head(demo: Demo, picture: live.Picture, started_s: float) -> str:
     )
 
 
-def hint_at(since_s: float) -> str:
+def hint_at(plant: Plant, since_s: float) -> str:
     """Each fault in turn: what to type in another terminal, and what to watch."""
-    fault = FAULTS[int(since_s / HINT_EVERY_S) % len(FAULTS)]
-    return f"try in another terminal: heloop fault {fault.name}   ({fault.text})\nwatch: {fault.hint}"
+    fault = next_fault(plant, since_s)
+    return f"try in another terminal: heloop fault {fault.name}   ({fault.text})\nwatch: {fault.watch}"
+
+
+def next_fault(plant: Plant, since_s: float) -> FaultText:
+    faults = list((CRYOCOOLER_FAULTS if plant.simulator == "cryocooler" else FAULTS).values())
+    return faults[int(since_s / HINT_EVERY_S) % len(faults)]
 
 
 class EventReader:
@@ -211,15 +215,16 @@ async def _print_events(read: EventReader) -> None:
         await asyncio.sleep(0.25)
 
 
-async def _print_rates(picture: live.Picture, started_s: float) -> None:
+async def _print_rates(plant: Plant, picture: live.Picture, started_s: float) -> None:
     while True:
         await asyncio.sleep(RATES_EVERY_S)
+        since_s = time.monotonic() - started_s
         links = ", ".join(f"{row['plc']} {'up' if row['up'] else 'LOST'}" for row in picture.links)
         standing = [row["name"] for row in picture.status.get("interlocks", []) if row["state"] != "clear"]
         typer.echo(
-            f"-- {time.monotonic() - started_s:.0f} s: {picture.changes_per_s:.0f} changes/s; links {links}; "
-            f"tripped: {', '.join(standing) or 'none'}; next: heloop fault "
-            f"{FAULTS[int((time.monotonic() - started_s) / HINT_EVERY_S) % len(FAULTS)].name}"
+            f"-- {since_s:.0f} s: {picture.changes_per_s:.0f} changes/s; links {links}; "
+            f"not clear: {', '.join(standing) or 'none'}; "
+            f"next: heloop fault {next_fault(plant, since_s).name}"
         )
 
 
@@ -227,8 +232,19 @@ def write_report(demo: Demo, data: Path) -> None:
     """Builds the report from the journal alone: what is not in it did not happen."""
     with Reader(data) as reader:
         events = list(reader.events())
-    about = Run(demo.plant.name, demo.seed, demo.speed, demo.for_s or 0.0)
-    document = report(about, demo.plant, events)
+        rows = sum(len(block.samples) for block in _blocks(reader))
+    farewells = [entry.data for entry in events if entry.kind == "service.stopped"]
+    lost = int(farewells[-1]["lost"]) if farewells else 0
+    links: list[dict[str, Any]] = farewells[-1]["links"] if farewells else []
+    run = Run(demo.seed, demo.speed, demo.for_s or 0.0, samples=rows, lost=lost, links=links)
     assert demo.report is not None, "asked for by --report"
+    document = report(run, demo.plant, events)
     demo.report.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     typer.echo(f"report: {demo.report}")
+
+
+def _blocks(reader: Reader) -> Iterator[StoredBlock]:
+    after = 0
+    while blocks := reader.blocks(after):
+        yield from blocks
+        after = blocks[-1].id

@@ -121,6 +121,18 @@ def inhibit_check(
     request(data, "inhibit_check", target, reason=reason, user=user, role=role, args=args)
 
 
+@bypass.command("allow-check")
+def allow_check(
+    target: Annotated[str, typer.Argument(help="Mirrored interlock, e.g. I-14.")],
+    reason: ReasonOption = "",
+    data: DataOption = None,
+    user: UserOption = None,
+    role: RoleOption = None,
+) -> None:
+    """Let the effect check of a mirrored interlock speak again."""
+    request(data, "allow_check", target, reason=reason, user=user, role=role)
+
+
 @bypass.command("list")
 def bypass_list(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Who has bypassed what, why and until when."""

@@ -151,7 +151,7 @@ def sim(
     from controller.simulator import SimulatedPlant
 
     checked = load_plant(plant)
-    of_plant, of_links = split_faults(fault)
+    of_plant, of_links = split_faults(checked, fault)
     try:
         machine = SimulatedPlant(checked, seed, of_plant)
         asyncio.run(_until_stopped(_simulate(checked, machine, of_links, speed, port_base, control, hold)))
@@ -226,13 +226,13 @@ def demo(
     from controller.supervise import Refused
 
     checked = load_plant(plant)
-    split_faults(fault)
+    split_faults(checked, fault)
     for port in range(port_base + 2, port_base + 2 + len(checked.plcs)):
         if not _is_free(port):
             fail(
                 f"port {port} is in use: is another demo running? Give this one --port-base {port_base + 100}"
             )
-    demo = Demo(
+    wanted = Demo(
         plant=checked,
         name=plant,
         for_s=None if for_ is None else duration_s(for_),
@@ -246,7 +246,7 @@ def demo(
         log=("--log-format", log_format, *(["-v"] if verbose else [])),
     )
     try:
-        asyncio.run(run_demo(demo))
+        asyncio.run(run_demo(wanted))
     except* Refused as refused:
         fail(str(refused.exceptions[0]), 2)
 

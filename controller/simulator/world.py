@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import isfinite, nan
 from typing import Any, Final, Protocol
 
 import numpy as np
 
-from alarms.signal import BAD_NO_COMMUNICATION, GOOD
+from alarms.signal import BAD_NO_COMMUNICATION, BAD_SENSOR_FAILURE, GOOD
 from controller.core.clock import Now
 from controller.core.core import Core
 from controller.core.effects import Effect, Event, Reconnect, Reply, Values, Write
@@ -58,6 +59,7 @@ class _Line:
     up_at_s: float | None = 0.0
     up: bool = False
     restarts: int = 0
+    changes: int = 0
     shown: dict[int, tuple[float | str, int]] = field(default_factory=dict)
 
 
@@ -91,6 +93,13 @@ class World:
             if progress is not None and int(self.plant_s // 60) > told:
                 told = int(self.plant_s // 60)
                 progress(self.plant_s)
+
+    def links(self) -> list[dict[str, Any]]:
+        """One row per PLC, as the report lists them."""
+        return [
+            {"plc": plc.name, "up": line.up, "changes": line.changes, "overflows": 0, "gaps": 0}
+            for plc, line in zip(self.plant.plcs, self._lines, strict=True)
+        ]
 
     def ask(self, request: Request) -> None:
         """A person's request, decided in the next step."""
@@ -146,6 +155,7 @@ class World:
         if not tags and not texts:
             return []
         self.changes += len(tags) + len(texts)
+        line.changes += len(tags) + len(texts)
         return [
             Batch(
                 plc,
@@ -188,4 +198,8 @@ class World:
 
 def _through_raw(tag: Tag, value: float) -> tuple[float, int]:
     """The value as it is after the PLC's integer and its scale: the core never sees more than that."""
-    return from_raw(tag, to_raw(tag, value))
+    if not isfinite(value):
+        return nan, BAD_SENSOR_FAILURE
+    back, quality = from_raw(tag, to_raw(tag, value))
+    assert not isinstance(back, str), "numbers stay numbers"
+    return back, quality
