@@ -31,7 +31,7 @@ PLANT_FILE = "plant.yaml"
 INTERLOCK_FILE = "interlocks.yaml"
 
 
-class PlantNotFound(LookupError):  # noqa: N818 - as FileNotFound, it names what happened
+class PlantNotFound(LookupError):
     """There is no such plant; the message lists those that exist."""
 
 
