@@ -18,8 +18,9 @@ DEPTH_MAX: Final = 40
 
 # Line breaks other than \n, tabs, controls and byte order marks are left to the full parser.
 _UNUSUAL_TEXT: Final = re.compile(
-    "[^\\n -~\u00a1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    r"[^\n -~\u00a1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
+_NOT_IN_FLOW: Final = re.compile(r"[\[\]{}'\"#:&*!|>%@`?]")
 _KEY: Final = re.compile(r'("?)([A-Za-z_][A-Za-z0-9_]*|-?[0-9]{1,9})\1:(?= |$)')
 _WORDS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NOTHING: Final = frozenset(("~", "null", "Null", "NULL", "=", "<<"))
