@@ -30,10 +30,8 @@ class Heartbeat:
     def beat(self, now: Now, liveness: Liveness) -> Iterator[Write]:
         if self.due_s is not None and now.mono_s < self.due_s:
             return
-        started = self.due_s is None
-        self.due_s = (
-            now.mono_s + PERIOD_S if started else max(self.due_s or 0.0, now.mono_s - PERIOD_S) + PERIOD_S
-        )
+        on_time_s = now.mono_s if self.due_s is None else self.due_s + PERIOD_S
+        self.due_s = on_time_s if on_time_s > now.mono_s else now.mono_s + PERIOD_S
         self.counter = self.counter % COUNTER_MAX + 1
         for plc in self.plant.plcs:
             if plc.heartbeat is not None and liveness.is_up(plc.index):
