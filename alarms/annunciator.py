@@ -43,9 +43,9 @@ class Withheld(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Flood figures are those of IEC 62682:2014, 16.5.4 and ISA-18.2-2016, 16.5.2.
+    """Flood figures are those of IEC 62682 and ISA-18.2, clause 16.
 
-    flood_begins: announcements within flood_window_s wall seconds; flood_ends: fewer than so many.
+    flood_begins: more announcements than this within flood_window_s wall seconds; flood_ends: fewer.
     grouped: priorities whose announcements are counted into the flood instead of made one by one.
     initial: priorities that are announced although they stood when their rule was new.
     """
@@ -232,7 +232,7 @@ class Annunciator:
 
     def _announced(self) -> None:
         """Counts an announcement that has been made, and notices a flood."""
-        if self.flood.count(self._mono_s) >= self.settings.flood_begins and not self.book.flood_since_utc_ns:
+        if self.flood.count(self._mono_s) > self.settings.flood_begins and not self.book.flood_since_utc_ns:
             self.flood.total = self.flood.peak = self.flood.within(self._mono_s)
             text = f"alarm flood: {self.flood.total} alarms in {self.settings.flood_window_s / 60:g} min"
             self.emit(Kind.FLOOD_BEGAN, "alarms", text, SEVERITY[3], {"announced": self.flood.total})

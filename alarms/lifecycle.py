@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 
 class State(Enum):
-    """Letters and names of ISA-18.2-2016, 5.3. A to F are states of the alarm; G, H, I cover them."""
+    """Letters and names of the state diagram of ISA-18.2. A to F are states of the alarm; G, H, I cover them."""
 
     NORMAL = "A"
     UNACKNOWLEDGED = "B"
@@ -151,7 +151,7 @@ class Hold(NamedTuple):
 
 
 class Branch(NamedTuple):
-    """An earlier activation that still waits for people (Part 9, 4.9 and 5.5.2 BranchId)."""
+    """An earlier activation that still waits for people (Part 9: a ConditionBranch)."""
 
     id: str
     raised_utc_ns: int

@@ -270,7 +270,7 @@ def counts_wall_time(condition: Condition) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Help:
-    """What the person needs who reads the alarm at night (IEC 62682, 9.2: part of rationalisation)."""
+    """What the person needs who reads the alarm at night (part of rationalisation, IEC 62682)."""
 
     cause: str = ""
     consequence: str = ""
@@ -284,7 +284,7 @@ class Alarm:
 
     source: the tag or machine it is shown under. level: 'LL' 'L' 'H' 'HH' ranks alarms of one tag, so
     that the worse one speaks for the milder; exclusive: while the worse stands, the milder is not active
-    at all (Part 9, 5.8.18), otherwise both are. confirm: a second step after acknowledgement is needed.
+    at all (Part 9 ExclusiveLimitAlarmType), otherwise both are. confirm: a second step after acknowledgement is needed.
     realarm_s: wall seconds after which a standing alarm speaks again (Part 9 ReAlarmTime).
     """
 

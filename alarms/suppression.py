@@ -1,5 +1,5 @@
 """Suppression by design: alarms that mean nothing in the present state of the plant keep their value
-and their place in the list, but do not speak (ISA-18.2-2016, 5.3.8 state H; IEC 62682, clause 11).
+and their place in the list, but do not speak (state H of ISA-18.2 and IEC 62682).
 
 A suppression stands while its condition holds, from `entry_s` after the state was entered until
 `exit_s` after it was left, so that a process in motion has time to settle. Not knowing the state is
