@@ -8,25 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf, isfinite
 from typing import Final
 
 from alarms.signal import BAD_SENSOR_FAILURE, GOOD, is_bad
 from controller.plant.plant import Plant
-from controller.plant.scaling import from_raw, to_raw
+from controller.plant.scaling import BITS, FLOATS, SIGNED, from_raw, raw_bounds, split, to_raw
 from controller.plant.tags import NodeSource, Raw, Tag
 
 Scalar = bool | int | float | str
 
-RANGES: Final = {
-    Raw.SBYTE: (-(2**7), 2**7 - 1),
-    Raw.BYTE: (0, 2**8 - 1),
-    Raw.INT16: (-(2**15), 2**15 - 1),
-    Raw.UINT16: (0, 2**16 - 1),
-    Raw.INT32: (-(2**31), 2**31 - 1),
-    Raw.UINT32: (0, 2**32 - 1),
-    Raw.INT64: (-(2**63), 2**63 - 1),
-    Raw.UINT64: (0, 2**64 - 1),
-}
 ZERO: Final[dict[Raw, Scalar]] = {Raw.BOOLEAN: False, Raw.STRING: "", Raw.FLOAT: 0.0, Raw.DOUBLE: 0.0}
 
 
@@ -62,6 +53,22 @@ class Place:
     node: Node
     value: float | str | None = None
     status: int = -1
+    low: float = -inf
+    high: float = inf
+
+    def __post_init__(self) -> None:
+        """low, high: what the type can hold. A PLC's converter saturates; it does not wrap."""
+        bounds = raw_bounds(self.source.raw, self.source.words)
+        if bounds is not None and self.source.bit is None:
+            ends = [bound * self.source.scale + self.source.offset for bound in bounds]
+            self.low, self.high = min(ends), max(ends)
+
+    def raw(self) -> Scalar:
+        """The number, bit or text that stands for the present value."""
+        if isinstance(self.value, str):
+            return to_raw(self.tag, self.value)
+        assert self.value is not None
+        return to_raw(self.tag, min(max(self.value, self.low), self.high))
 
 
 class Image:
@@ -108,14 +115,14 @@ class Image:
     def _put(self, place: Place) -> bool:
         """Lays one tag's value into its node; true when that changed anything."""
         node, source, status = place.node, place.source, place.status
-        broken = is_bad(status) or place.value != place.value
+        broken = is_bad(status) or not (isinstance(place.value, str) or isfinite(place.value or 0.0))
         altered = False
         if broken and source.sentinels:
             # Such a PLC knows no quality: a broken sensor is a number that cannot be, status Good.
             altered = self._lay(node, source, source.sentinels[0])
             status = GOOD
         elif not broken:
-            altered = self._lay(node, source, _raw(place.tag, place.value))
+            altered = self._lay(node, source, place.raw())
         elif not is_bad(status):
             status = BAD_SENSOR_FAILURE
         if len(node.tags) > 1:
@@ -128,13 +135,9 @@ class Image:
     def _lay(self, node: Node, source: NodeSource, cell: Scalar) -> bool:
         at = source.element or 0
         if source.bit is not None:
-            word = int(node.cells[at])
-            mask = 1 << source.bit
-            cells: list[Scalar] = [word | mask if cell else word & ~mask]
+            cells: list[Scalar] = [_with_bit(source.raw, int(node.cells[at]), source.bit, on=bool(cell))]
         elif source.words > 1:
-            number = int(cell)
-            halves: list[Scalar] = [number & 0xFFFF, number >> 16 & 0xFFFF]
-            cells = halves if source.low_word_first else halves[::-1]
+            cells = list(split(source, int(cell)))
         else:
             cells = [_fit(source.raw, cell)]
         if node.cells[at : at + len(cells)] == cells:
@@ -142,7 +145,7 @@ class Image:
         node.cells[at : at + len(cells)] = cells
         return True
 
-    def accept(self, node: Node, raw: Scalar) -> tuple[int, float]:
+    def accept(self, node: Node, raw: bool | int | float) -> tuple[int, float]:
         """A client wrote raw into a command node: what that means as (tag index, engineering value)."""
         assert node.command is not None, f"{node.identifier} is not for writing"
         node.cells[0] = raw
@@ -151,17 +154,17 @@ class Image:
         return node.command.index, float(value)
 
 
-def _raw(tag: Tag, value: float | str | None) -> Scalar:
-    return value if isinstance(value, str) else to_raw(tag, 0.0 if value is None else value)
-
-
-def _fit(raw: Raw, value: Scalar) -> Scalar:
-    """A number as its type can hold it: a PLC's converter saturates, it does not wrap."""
+def _fit(raw: Raw, cell: Scalar) -> Scalar:
+    """A cell of the exact Python type of its node."""
     if raw is Raw.BOOLEAN:
-        return bool(value)
-    if raw is Raw.STRING:
-        return str(value)
-    if raw in (Raw.FLOAT, Raw.DOUBLE):
-        return float(value)
-    low, high = RANGES[raw]
-    return min(max(round(float(value)), low), high)
+        return bool(cell)
+    if raw in FLOATS:
+        return float(cell)
+    return round(cell) if isinstance(cell, float) else cell
+
+
+def _with_bit(raw: Raw, word: int, bit: int, *, on: bool) -> int:
+    """The word with one bit set or cleared, as its type shows it: bit 15 of an Int16 is its sign."""
+    width = BITS[raw]
+    word = word & ((1 << width) - 1) & ~(1 << bit) | on << bit
+    return word - (1 << width) if raw in SIGNED and word >> (width - 1) else word

@@ -6,26 +6,11 @@ The simulator implements this; the tests have a small machine of their own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
+from controller.simulator import Computer
 
-@dataclass(frozen=True, slots=True)
-class Computer:
-    """The state of one PLC's computer, as the faults of the plant leave it.
-
-    online: the controller runs (else its server is gone). frozen: a gateway keeps answering with old
-    values, status Good. clock_offset_s: its clock minus UTC. restarts: how often it has come up again;
-    each time the namespace index moves by one.
-    """
-
-    online: bool = True
-    frozen: bool = False
-    clock_offset_s: float = 0.0
-    restarts: int = 0
-
-
-RUNNING = Computer()
+RUNNING: Final = Computer()
 
 
 class Machine(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import isfinite
 from typing import Any, Protocol
 
 from asyncua import ua
@@ -126,7 +127,8 @@ class PlcSession(InternalSession):
         exact = ua.VariantType[node.raw.value]
         if value.Value is None or value.Value.VariantType != exact or value.Value.is_array:
             return codes.BadTypeMismatch
-        return codes.Good
+        number = value.Value.Value
+        return codes.Good if not isinstance(number, float) or isfinite(number) else codes.BadOutOfRange
 
 
 class PlcProcessor(UaProcessor):
