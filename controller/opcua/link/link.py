@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from typing import Any
 
 from controller.core.effects import Write
 from controller.core.inputs import Input, LinkDown, LinkReport
@@ -107,9 +108,7 @@ class Link:
             await asyncio.wait((running, anew), return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._session = None
-            for task in (running, anew):
-                task.cancel()
-            await asyncio.wait((running, anew))
+            await _ended(running, anew)
             closing = asyncio.create_task(connection.close(), name=f"link {self.plc.name}: close")
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
@@ -138,3 +137,11 @@ class Link:
         elif reason != self._said:
             self._deliver(LinkReport(self.plc.index, "connect", reason))
         self._said = reason
+
+
+async def _ended(*tasks: asyncio.Task[Any]) -> None:
+    """Cancels until they have ended: before Python 3.12 a `wait_for` inside may swallow a cancellation."""
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=0.05)
