@@ -15,7 +15,9 @@ from typing import Any, Final, NamedTuple
 
 from controller.record import tables
 from controller.record.chain import KEY_FILE, START, Anchor, EventRow, Head, next_hash, signature
+from controller.record.compaction import check_chunks
 from controller.record.errors import Damaged
+from controller.record.history import FILE
 from controller.record.lock import is_locked
 from controller.record.samples import decode
 
@@ -83,6 +85,9 @@ def verify(
         verdict.say(path.name, 0, f"{error}. {tables.DAMAGED_FIX}")
     finally:
         db.close()
+    if (directory / FILE).exists():
+        for chunk, text in check_chunks(directory):
+            verdict.say("history chunk", chunk, text)
     return verdict
 
 

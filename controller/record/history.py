@@ -1,0 +1,184 @@
+"""History: samples of years, by tag and time, from `history.db` and the journal's tail together.
+
+`history.db` is written by `heloop compact` alone (see `compaction`) and holds one chunk of packed
+rows per tag and hour; what it has not folded in yet is read from the journal. Nobody who asks needs
+to know where a row is.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+import numpy as np
+
+from controller.record import tables
+from controller.record.chunks import Rows, no_rows, together, unpack
+from controller.record.errors import Damaged, Missing
+from controller.record.reader import Reader
+from controller.record.samples import Samples, TextSample
+
+FILE: Final = "history.db"
+FORMAT: Final = 1
+REMAKE: Final = "Move it away; the next compaction makes a new one from what the journal still holds"
+HOUR_NS: Final = 3_600_000_000_000
+
+
+class Series(NamedTuple):
+    """One tag's rows in [from, to), times rising strictly. texts instead of rows for a string tag."""
+
+    name: str
+    unit: str
+    rows: Rows
+    texts: tuple[TextSample, ...]
+
+
+class History:
+    """Reads; cheap to open, for one thread."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._journal = Reader(directory) if (directory / tables.FILE).exists() else None
+        self._db: sqlite3.Connection | None = None
+        if (directory / FILE).exists():
+            self._db = self._opened(directory / FILE)
+        if self._db is None and self._journal is None:
+            raise Missing(f"there is neither a journal nor a history in {directory}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+        if self._db is not None:
+            self._db.close()
+
+    def query(self, tag: str, from_ns: int, to_ns: int, unit: str | None = None) -> Series:
+        """A tag's rows with from_ns <= time < to_ns; of the unit it has now, unless another is named."""
+        return self.query_many([tag], from_ns, to_ns, unit)[tag]
+
+    def query_many(
+        self, tags: Sequence[str], from_ns: int, to_ns: int, unit: str | None = None
+    ) -> dict[str, Series]:
+        """Several tags at the price of one pass over the journal's tail. Raises Missing for unknown tags."""
+        cursor = self._cursor()
+        numbers: dict[int, str] = {}
+        found: dict[str, tuple[str, list[Rows], list[TextSample]]] = {}
+        for tag in tags:
+            wanted, mine, theirs = self._numbers(tag, unit)
+            rows, texts = self._folded(theirs, from_ns, to_ns)
+            found[tag] = (wanted, rows, texts)
+            numbers |= dict.fromkeys(mine, tag)
+        if self._journal is not None:
+            for part in self._journal.samples(list(numbers), from_ns, to_ns, after=cursor):
+                _share_out(part, numbers, found)
+        return {
+            tag: Series(tag, wanted, _in_order(rows), _texts_in_order(texts))
+            for tag, (wanted, rows, texts) in found.items()
+        }
+
+    def _opened(self, path: Path) -> sqlite3.Connection | None:
+        """None: it is just being made, or its making was interrupted."""
+        db = tables.open_for_reading(path)
+        try:
+            made = db.execute("SELECT 1 FROM sqlite_master WHERE name='chunks'").fetchone()
+        except sqlite3.DatabaseError as error:
+            db.close()
+            raise Damaged(f"{path}: {error}. {REMAKE}") from error
+        if made:
+            return db
+        db.close()
+        return None
+
+    def _cursor(self) -> int:
+        """Up to which block of this journal the history has everything."""
+        if self._db is None:
+            return 0
+        known = dict(self._db.execute("SELECT key, value FROM meta").fetchall())
+        if self._journal is None or known.get("journal") != self._journal.meta("id"):
+            return 0
+        return int(known.get("cursor", 0))
+
+    def _numbers(self, tag: str, unit: str | None) -> tuple[str, list[int], list[int]]:
+        """(unit, numbers in the journal, numbers in the history)"""
+        journal = self._journal.tags().items() if self._journal is not None else []
+        mine = [(number, known.unit) for number, known in journal if known.name == tag]
+        query = "SELECT id, unit FROM tags WHERE name=? ORDER BY id"
+        theirs = self._db.execute(query, (tag,)).fetchall() if self._db is not None else []
+        if not mine and not theirs:
+            raise Missing(f"no tag {tag} was ever recorded here")
+        wanted = unit if unit is not None else (mine or theirs)[-1][1]
+        return (
+            wanted,
+            [number for number, its in mine if its == wanted],
+            [number for number, its in theirs if its == wanted],
+        )
+
+    def _folded(
+        self, numbers: Sequence[int], from_ns: int, to_ns: int
+    ) -> tuple[list[Rows], list[TextSample]]:
+        rows: list[Rows] = []
+        texts: list[TextSample] = []
+        if self._db is None:
+            return rows, texts
+        chunks = (
+            "SELECT id, data FROM chunks WHERE tag=? AND hour BETWEEN ? AND ?"
+            " AND last_ns >= ? AND first_ns < ? ORDER BY hour, id"
+        )
+        for number in numbers:
+            span = (from_ns // HOUR_NS, to_ns // HOUR_NS, from_ns, to_ns)
+            for chunk, data in self._db.execute(chunks, (number, *span)).fetchall():
+                try:
+                    packed = unpack(data)
+                except Damaged as error:
+                    raise Damaged(f"{self._directory / FILE}, chunk {chunk}: {error}") from error
+                rows.append(packed.where((packed.time_ns >= from_ns) & (packed.time_ns < to_ns)))
+            query = (
+                "SELECT tag, text, status, time_ns, flags, original_ns FROM texts"
+                " WHERE tag=? AND time_ns >= ? AND time_ns < ? ORDER BY time_ns, id"
+            )
+            texts += [TextSample(*row) for row in self._db.execute(query, (number, from_ns, to_ns))]
+        return rows, texts
+
+
+def _share_out(
+    part: Samples, numbers: dict[int, str], found: dict[str, tuple[str, list[Rows], list[TextSample]]]
+) -> None:
+    for number in np.unique(part.tags).tolist():
+        chosen = part.tags == number
+        found[numbers[number]][1].append(
+            Rows(
+                part.time_ns[chosen],
+                part.values[chosen],
+                part.status[chosen],
+                part.flags[chosen],
+                part.original_ns[chosen],
+            )
+        )
+    for text in part.texts:
+        found[numbers[text.tag]][2].append(text)
+
+
+def _in_order(parts: list[Rows]) -> Rows:
+    """By time; of rows with one and the same time the last that was written counts."""
+    rows = together(parts)
+    if not len(rows):
+        return no_rows()
+    if (np.diff(rows.time_ns) <= 0).any():
+        rows = rows.where(np.argsort(rows.time_ns, kind="stable"))
+        rows = rows.where(np.append(np.diff(rows.time_ns) > 0, True))
+    return rows
+
+
+def _texts_in_order(texts: list[TextSample]) -> tuple[TextSample, ...]:
+    by_time = {text.time_ns: text for text in texts}
+    return tuple(by_time[time_ns] for time_ns in sorted(by_time))
