@@ -77,8 +77,9 @@ class Answers:
 
     def status(self) -> dict[str, Any]:
         now = self._clock.now()
-        health = asdict(self._journal.health())
-        head = health.pop("head")
+        health = self._journal.health()
+        journal = {"seq": health.head.seq, **asdict(health)}
+        del journal["head"]
         return {
             "service": {
                 "version": __version__,
@@ -90,7 +91,7 @@ class Answers:
                 "speed": self._clock.speed,
             },
             "loop": self._loop.meters.shown(),
-            "journal": {"seq": head["seq"], **health},
+            "journal": journal,
             "links": [link_row(link) for link in self._links.values()],
             **self._core.status(now),
         }

@@ -74,6 +74,7 @@ async def run_core(plant: Plant, options: Options, on_ready: Callable[[], None])
             clock=clock,
             inbox=inbox,
             links=links,
+            plcs=[plc.name for plc in plant.plcs],
             journal=journal,
             intents=intents,
             recorder=recorder,

@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from math import inf
@@ -22,7 +22,7 @@ from typing import Any, Final, Protocol, assert_never
 
 from controller.core.clock import Due, Now
 from controller.core.effects import Effect, Event, Reconnect, Reply, Step, Values, Write
-from controller.core.inputs import Batch, Input, LinkReport, LinkUp, Request
+from controller.core.inputs import Batch, Input, LinkReport, Request
 from controller.doors.commands import Answer
 from controller.doors.feed import Feed
 
@@ -172,6 +172,7 @@ class Loop:
         clock: Clock,
         inbox: Inbox,
         links: Mapping[int, Carries],
+        plcs: Iterable[str],
         journal: Keeps,
         intents: Remembers,
         recorder: Records | None,
@@ -187,7 +188,7 @@ class Loop:
         self._feed = feed
         self._answers: dict[str, asyncio.Future[Answer]] = {}
         self._commits: set[asyncio.Future[int]] = set()
-        self._waiting = set(links)
+        self._waiting = set(plcs)
         self._stepped: list[asyncio.Future[None]] = []
         self.ready = asyncio.Event()
         self.meters = Meters()
@@ -227,7 +228,7 @@ class Loop:
         self._keep(now, (*protected.effects, *evaluated.effects))
         self._set_budget(evaluated_s - protected_s)
         self._measure(inputs, protected_s - started_s, evaluated_s - protected_s)
-        self._note_ready(inputs)
+        self._note_ready(protected.effects)
         for waiting in self._stepped:
             waiting.set_result(None)
         self._stepped.clear()
@@ -297,12 +298,13 @@ class Loop:
         meters.evaluate_s_max = max(meters.evaluate_s_max, evaluate_s)
         meters.step_s.append(protect_s + evaluate_s)
 
-    def _note_ready(self, inputs: Sequence[Input]) -> None:
+    def _note_ready(self, effects: Sequence[Effect]) -> None:
+        """Ready is when every PLC has its first confirmed values and its counter moves."""
         if self.ready.is_set():
             return
-        for item in inputs:
-            if isinstance(item, LinkUp):
-                self._waiting.discard(item.plc)
+        for effect in effects:
+            if isinstance(effect, Event) and effect.kind == "link.restored":
+                self._waiting.discard(effect.source)
         if not self._waiting:
             self.ready.set()
 

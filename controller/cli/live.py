@@ -90,11 +90,13 @@ def _beyond_limit(tag: Tag, value: float) -> bool:
 
 def values_table(picture: Picture, names: list[str]) -> Table:
     table = Table.grid(padding=(0, 1))
+    for _ in range(3):
+        table.add_column(no_wrap=True, overflow="ellipsis")
     for name in names:
         index = picture.plant.index.get(name)
         if index is not None:
             tag = picture.plant.tags[index]
-            table.add_row(Text(tag.name, CALM), shown_value(tag, picture), Text(tag.text[:34], "grey42"))
+            table.add_row(Text(tag.name, CALM), shown_value(tag, picture), Text(tag.text, "grey42"))
     return table
 
 
