@@ -8,18 +8,18 @@ from controller.plant.draft import Draft
 from controller.plant.plant import (
     CheckedEffect,
     Command,
-    CommandEffect,
     Compare,
     Condition,
     Interlock,
     Not,
+    Origin,
     Permissive,
     State,
     Tripped,
     Vote,
     WithholdEffect,
 )
-from controller.plant.schema.interlockfile import CommandEffectEntry
+from controller.plant.schema.interlockfile import CheckedEffectEntry, CommandEffectEntry
 from controller.plant.tags import Derived, Tag
 
 
@@ -80,7 +80,7 @@ def check_words(interlocks: list[Interlock], draft: Draft) -> None:
             if not isinstance(entry, CommandEffectEntry) or command is None:
                 continue
             word = entry.word
-            if word not in [w.name for w in command.words]:
+            if word not in [w.name for w in command.words if w.origin is Origin.AUTOMATIC]:
                 continue  # reported
             other, sent = first.setdefault(command.index, (interlock.name, word))
             written = next(i.entry for i in draft.command_items if i.entry.name == command.name)
@@ -121,10 +121,10 @@ def check_unused(interlocks: list[Interlock], permissives: list[Permissive], dra
     for written, permissive in zip(draft.permissive_items, permissives, strict=True):
         if permissive.index not in withheld:
             draft.problems.warn(written.place, "no interlock withholds it")
-        if not permissive.guards:
+        if not written.entry.guards:
             draft.problems.warn(written.place, "it guards no command, so withholding it refuses nothing")
-    for item, interlock in zip(draft.interlock_items, interlocks, strict=True):
-        acting = any(isinstance(e, CommandEffect | WithholdEffect) for e in interlock.effects)
+    for item in draft.interlock_items:
+        acting = any(not isinstance(e, CheckedEffectEntry) for e in item.entry.effects)
         if not acting and item.entry.on_unknown is not None:
             message = "`on_unknown` has no meaning here: a mirrored interlock becomes unknown; leave it out"
             draft.problems.warn(item.place / "on_unknown", message, key=True)

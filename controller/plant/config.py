@@ -8,6 +8,7 @@ is not reported a second time by those who refer to it.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -29,6 +30,7 @@ from controller.plant.twins import check_twins
 
 PLANT_FILE = "plant.yaml"
 INTERLOCK_FILE = "interlocks.yaml"
+_NAME_LINE = re.compile(r"^ *- +name: *['\"]?([\w.-]+)", re.MULTILINE)
 
 
 class PlantNotFound(LookupError):
@@ -103,11 +105,33 @@ def _read(folder: Path, draft: Draft, digest: hashlib._Hash) -> None:
         elif name in names[:number]:
             draft.problems.error(place, f"{name} is listed twice; keep one")
         elif not (folder / name).is_file():
+            draft.incomplete = True
             draft.problems.error(place, f"there is no file {name} beside {PLANT_FILE}")
         elif (found := document(name)) is not None:
             read_plc(found, draft)
+            _declare_unread(found, folder, draft)
+    _warn_of_strays(folder, main, draft)
     if (folder / INTERLOCK_FILE).is_file() and (found := document(INTERLOCK_FILE)) is not None:
         read_interlocks(found, draft)
+
+
+def _warn_of_strays(folder: Path, main: Document, draft: Draft) -> None:
+    """A PLC file that nobody lists is probably forgotten."""
+    listed = (main.top / "plcs").value
+    for path in sorted(folder.glob("plc_*.yaml")):
+        if not isinstance(listed, list) or path.name not in listed:
+            draft.problems.warn(
+                main.top / "plcs", f"{path.name} is not listed here; add or delete it", key=True
+            )
+
+
+def _declare_unread(document: Document, folder: Path, draft: Draft) -> None:
+    """Names in a file that could not be parsed: who refers to them makes no mistake."""
+    if document.root is None:
+        for name in _NAME_LINE.findall(
+            (folder / document.name).read_text(encoding="utf-8", errors="replace")
+        ):
+            draft.names("command" if name.endswith(".CMD") else "tag").setdefault(name, document.top)
 
 
 def _bytes(folder: Path, name: str, problems: Problems) -> bytes | None:

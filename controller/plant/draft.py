@@ -47,9 +47,15 @@ class Draft:
     tags: dict[str, Tag] = field(default_factory=dict)
     commands: dict[str, Command] = field(default_factory=dict)
     declared: dict[str, dict[str, Place]] = field(default_factory=dict)  # 'tag' | 'command' | ...
+    incomplete: bool = False
     counts: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("tags", "plcs", "interlocks", "alarms"), 0)
     )
+
+    def unknown(self, place: Place, message: str) -> None:
+        """Reports a name that nothing has, unless a file is missing in which it may stand."""
+        if not self.incomplete:
+            self.problems.error(place, message)
 
     def names(self, kind: str) -> dict[str, Place]:
         return self.declared.setdefault(kind, {})
@@ -152,7 +158,7 @@ def _declare(name: str, place: Place, draft: Draft, kind: str) -> None:
             where = f"{first.document.name} line {first.position()[0]}"
             draft.problems.error(
                 place / "name",
-                f"the name is taken: a second {kind} {name}, the first is in {where}; rename or remove one",
+                f"duplicate {kind}: {name} is taken in {where}; rename or remove one",
             )
             return
     draft.names(kind)[name] = place

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -23,19 +24,26 @@ _PLAIN = frozenset((_NULL, _BOOL, _INT, _FLOAT, *(f"tag:yaml.org,2002:{k}" for k
 _CONTAINERS = frozenset(("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"))
 
 
+_LEFT_OUT: Final = object()
+
+
 def parse_into(document: Document, text: str, problems: Problems) -> None:
     """Fills the document; what cannot be parsed is reported, and root stays None."""
+    reading = _Reading(document)
     try:
         node = _composed(text)
         if node is None:
             problems.error(document.top, "the file is empty")
         else:
-            document.root = _plain(node, (), document, problems, set())
+            document.root = reading.plain(node, ())
     except RecursionError:
         document.root = None
         problems.error(document.top, "nested too deeply")
     except _Unreadable as error:
         problems.errors.append(Problem(document.file, error.line, error.column, f"not valid YAML: {error}"))
+    for place, message, (line, column) in reading.complaints:  # now that names are known
+        subject = f"{s}: " if (s := place.subject()) else ""
+        problems.errors.append(Problem(document.file, line, column, subject + message))
 
 
 class _Unreadable(Exception):
@@ -66,68 +74,81 @@ def _composed(text: str) -> Node | None:
         raise _Unreadable(f"the parser gave up ({type(error).__name__})", 1, 1) from None
 
 
-def _plain(node: Node, path: Path, document: Document, problems: Problems, seen: set[int]) -> Any:
-    """The node as dict, list, str, int, float, bool or None; positions are noted on the way."""
-    here = (node.start_mark.line + 1, node.start_mark.column + 1)
-    document.places.setdefault(path, here)
-    if getattr(node, "anchor", None) or id(node) in seen:
-        problems.error(Place(document, path), "anchors and aliases are not used in plant files; write it out")
-        return None
-    seen.add(id(node))
-    if isinstance(node, ScalarNode):
-        return _scalar(node, Place(document, path), problems)
-    if str(node.tag) not in _CONTAINERS:
-        problems.error(Place(document, path), f"YAML tags such as {node.tag} are not used in plant files")
-        return None
-    if isinstance(node, SequenceNode):
-        return [_plain(item, (*path, i), document, problems, seen) for i, item in enumerate(node.value)]
-    assert isinstance(node, MappingNode)
-    return _mapping(node, path, document, problems, seen)
+@dataclass(slots=True)
+class _Reading:
+    """Nodes as dict, list, str, int, float and bool; positions are noted on the way."""
 
+    document: Document
+    complaints: list[tuple[Place, str, tuple[int, int]]] = field(default_factory=list)
+    seen: set[int] = field(default_factory=set)
 
-def _mapping(node: MappingNode, path: Path, document: Document, problems: Problems, seen: set[int]) -> Any:
-    data: dict[str | int, Any] = {}
-    if node.flow_style:
-        problems.error(Place(document, path), "write this in block style, one key on each line")
-    for key_node, value_node in node.value:
-        at = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
-        key = _scalar(key_node, None, problems) if isinstance(key_node, ScalarNode) else None
-        if not isinstance(key, str | int) or isinstance(key, bool) or str(key) == "<<":
-            message = "a key is a plain word or a whole number (quote it if YAML reads it as something else)"
-            problems.errors.append(Problem(document.file, *at, message))
-            continue
-        below = (*path, key)
-        if key in data:
-            first = document.keys[below][0]
-            place = Place(document, path)
-            subject = f"{s}: " if (s := place.subject()) else ""
-            message = f"{subject}`{key}` is given twice (first on line {first}); keep one"
-            problems.errors.append(Problem(document.file, *at, message))
-            continue
-        data[key] = None  # so that the subject of a problem below is already known
-        document.keys[below] = at
-        if not isinstance(value_node, ScalarNode):
-            document.places[below] = at
-        data[key] = _plain(value_node, below, document, problems, seen)
-        if isinstance(value_node, ScalarNode) and str(value_node.tag) == _NULL:
-            problems.error(
-                Place(document, below), f"`{key}` has no value; give one or leave the key out", key=True
+    def plain(self, node: Node, path: Path) -> Any:
+        here = _position(node)
+        place = Place(self.document, path)
+        self.document.places.setdefault(path, here)
+        if getattr(node, "anchor", None) or id(node) in self.seen:
+            self.complaints.append((place, "anchors and aliases are not used here; write it out", here))
+        if id(node) in self.seen:
+            return _LEFT_OUT
+        self.seen.add(id(node))
+        tag = str(node.tag)
+        if tag not in (_PLAIN if isinstance(node, ScalarNode) else _CONTAINERS):
+            self.complaints.append((place, f"YAML tags such as {tag} are not used here; leave it out", here))
+        if isinstance(node, ScalarNode):
+            return _scalar(node)
+        if isinstance(node, SequenceNode):
+            items = [self.plain(item, (*path, number)) for number, item in enumerate(node.value)]
+            for number, item in enumerate(items):
+                if item is None or item is _LEFT_OUT:
+                    at = self.document.places[(*path, number)]
+                    self.complaints.append((place, "an item is empty; fill it in or take it out", at))
+            return [None if item is _LEFT_OUT else item for item in items]
+        assert isinstance(node, MappingNode)
+        return self.mapping(node, path)
+
+    def mapping(self, node: MappingNode, path: Path) -> dict[str | int, Any]:
+        data: dict[str | int, Any] = {}
+        place = Place(self.document, path)
+        if node.flow_style:
+            self.complaints.append(
+                (place, "write this in block style, one key on each line", _position(node))
             )
-            del data[key]
-    return data
+        for key_node, value_node in node.value:
+            at = _position(key_node)
+            key = _scalar(key_node) if isinstance(key_node, ScalarNode) else None
+            if not isinstance(key, str | int) or isinstance(key, bool) or key == "<<":
+                message = (
+                    "a key is a plain word or a whole number; quote it if YAML reads it as something else"
+                )
+                self.complaints.append((place, message, at))
+                continue
+            below = (*path, key)
+            if key in data:
+                message = f"`{key}` is given twice, first on line {self.document.keys[below][0]}; keep one"
+                self.complaints.append((place, message, at))
+                continue
+            self.document.keys[below] = at
+            if not isinstance(value_node, ScalarNode):
+                self.document.places[below] = at
+            data[key] = value = self.plain(value_node, below)
+            if value is None:
+                self.complaints.append((place, f"`{key}` has no value; give one or leave the key out", at))
+            if value is None or value is _LEFT_OUT:
+                del data[key]
+        return data
+
+
+def _position(node: Node) -> tuple[int, int]:
+    return node.start_mark.line + 1, node.start_mark.column + 1
 
 
 _DECIMAL = re.compile(r"[-+]?[0-9]+\Z")
 
 
-def _scalar(node: ScalarNode, place: Place | None, problems: Problems) -> str | int | float | bool | None:
-    tag, text = str(node.tag), str(node.value)
-    if tag not in _PLAIN:
-        if place is not None:
-            problems.error(place, f"YAML tags such as {tag} are not used in plant files")
-        return text
+def _scalar(node: ScalarNode) -> str | int | float | bool | None:
+    text = str(node.value)
     try:
-        return _READ.get(tag, str)(text)
+        return _READ.get(str(node.tag), str)(text)
     except ValueError:
         return text  # thousands of digits and the like: no number anybody means
 

@@ -45,7 +45,7 @@ def _message(name: str, other: str, verb: str) -> str:
 def _check_not_for(item: Item[InterlockEntry], draft: Draft) -> None:
     for number, name in enumerate(item.entry.not_for):
         if name not in draft.names("tag") and name not in draft.names("command"):
-            draft.problems.error(item.place / "not_for" / number, f"unknown tag or command {name}")
+            draft.unknown(item.place / "not_for" / number, f"unknown tag or command {name}")
 
 
 def _likeness(name: str) -> list[tuple[str, ...]]:

@@ -119,9 +119,9 @@ def value_in(quantity: float | str, unit: str, *, difference: bool = False) -> f
     check_unit(given)
     if not unit:
         raise UnitError(f"'{quantity}' has a unit, but the value it is compared with has none; leave it out")
-    source, target = _named(given), _named(unit)
-    if difference:
-        source, target = DIFFERENCE.get(source, source), DIFFERENCE.get(target, target)
+    if any(part not in UNITS for part in unit.split("/")):
+        return number  # the tag's own unit is none, and reported there
+    source, target = _named(given, difference=difference), _named(unit, difference=difference)
     source = _of_the_same_kind(source, target)
     converted = _converted(number, source, target)
     if converted is None:
@@ -170,9 +170,12 @@ def _finite(number: float, written: float | str) -> float:
     return value
 
 
-def _named(unit: str) -> str:
-    """The unit in pint's words: '%He/h' -> 'percentHe/h'."""
-    return "/".join(WRITTEN.get(part, part) for part in unit.split("/"))
+def _named(unit: str, *, difference: bool = False) -> str:
+    """The unit in pint's words: '%He/h' -> 'percentHe/h'. A rate is of differences: 'barg/h' -> 'bar/h'."""
+    parts = [WRITTEN.get(part, part) for part in unit.split("/")]
+    if difference or len(parts) > 1:
+        parts = [DIFFERENCE.get(part, part) for part in parts]
+    return "/".join(parts)
 
 
 def _of_the_same_kind(source: str, target: str) -> str:

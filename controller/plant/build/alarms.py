@@ -134,12 +134,15 @@ def _check_limit(
             f"limit {alarm.limit:g} {unit} is outside the range {low:g}..{high:g}; "
             "correct the limit or the range",
         )
+    deadband_at = place / "deadband"
+    if deadband_at.path not in place.document.keys:
+        deadband_at = Place(place.document, (*place.path[:-2], "deadband"))
     if alarm.deadband < 0:
-        draft.problems.error(place / "deadband", f"deadband {alarm.deadband:g} is negative; it is 0 or more")
+        draft.problems.error(deadband_at, f"deadband {alarm.deadband:g} is negative; it is 0 or more")
     back = alarm.limit + alarm.deadband if alarm.level in ("LL", "L") else alarm.limit - alarm.deadband
     if alarm.deadband > 0 and low <= alarm.limit <= high and not low <= back <= high:
         draft.problems.error(
-            place / "deadband",
+            deadband_at,
             f"deadband {alarm.deadband:g} {unit} is too large: the alarm would return only at {back:g}, "
             f"outside the range {low:g}..{high:g}",
         )

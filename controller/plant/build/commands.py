@@ -24,21 +24,23 @@ RESULTS = (
 )
 # What starts or moves the plant onwards is a person's to send, whatever the file says.
 STARTS = frozenset(
-    (
-        "start",
-        "open",
-        "on",
-        "run",
-        "load",
-        "enable",
-        "reset",
-        "fill",
-        "collect",
-        "begin",
-        "resume",
-        "restart",
+    [
+        "allow",
         "auto",
-    )
+        "begin",
+        "collect",
+        "enable",
+        "fill",
+        "load",
+        "on",
+        "open",
+        "permit",
+        "reset",
+        "restart",
+        "resume",
+        "run",
+        "start",
+    ]
 )
 
 
@@ -172,7 +174,7 @@ def find_command(name: str, place: Place, draft: Draft) -> Command | None:
         )
         draft.problems.error(place, f"{name} is a tag, not a command, so the service cannot send it{instead}")
     else:
-        draft.problems.error(place, f"unknown command {name}{did_you_mean(name, known)}")
+        draft.unknown(place, f"unknown command {name}{did_you_mean(name, known)}")
     return None
 
 

@@ -47,7 +47,7 @@ class Conditions:
             return self.draft.tags[name]
         if name not in self.draft.names("tag") and name not in self.draft.names("command"):
             known = set(self.draft.names("tag")) | set(self.draft.tags)
-            self.draft.problems.error(place, f"unknown tag {name}{did_you_mean(name, known)}")
+            self.draft.unknown(place, f"unknown tag {name}{did_you_mean(name, known)}")
         return None
 
     def _tripped(self, name: str, place: Place) -> Condition | None:
@@ -55,7 +55,7 @@ class Conditions:
             return Tripped(self.interlocks[name])
         if name not in self.draft.names("interlock"):
             hint = did_you_mean(name, self.draft.names("interlock"))
-            self.draft.problems.error(place, f"unknown interlock {name}{hint}")
+            self.draft.unknown(place, f"unknown interlock {name}{hint}")
         return None
 
     def _vote(
@@ -107,7 +107,9 @@ class Conditions:
                 )
         if tag.kind not in (Kind.DISCRETE, Kind.STATE, Kind.COUNTER, Kind.WORD):
             problems.error(
-                place / "is", f"{tag.name} is {tag.kind.value}; compare it with below or above", key=True
+                place / "is",
+                f"{tag.name} is of kind {tag.kind.value}; compare it with below or above",
+                key=True,
             )
             return None
         values = tuple(entry.is_) if isinstance(entry.is_, list) else (entry.is_ or 0,)
@@ -123,7 +125,9 @@ class Conditions:
     def _compare(self, entry: written.TagTest, key: str, tag: Tag, place: Place) -> Condition | None:
         problems = self.draft.problems
         if tag.kind not in (Kind.ANALOG, Kind.COUNTER):
-            problems.error(place / key, f"{tag.name} is {tag.kind.value}; compare it with `is`", key=True)
+            problems.error(
+                place / key, f"{tag.name} is of kind {tag.kind.value}; compare it with `is`", key=True
+            )
             return None
         limit = number(place / key, getattr(entry, key), tag.unit, problems)
         hysteresis = 0.0

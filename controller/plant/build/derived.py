@@ -20,11 +20,13 @@ from controller.plant.tags import Derived, Kind, Tag
 
 # The one expression about times instead of values: a PLC's clock minus ours, in s (by its `alive` tag).
 CLOCK_SKEW = re.compile(r"\s*clock_skew\(\s*(\w+)\s*\)\s*")
+# The one with a memory: how fast a tag rises per hour, over about so many plant seconds.
+SLOPE = re.compile(r"\s*slope_h\(\s*([\w.-]+)\s*,\s*([\d.]+)\s*\)\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class _Formula:
-    """A derived tag on its way: what it reads, and its expression (None: clock_skew)."""
+    """A derived tag on its way: what it reads, and its expression (None: clock_skew, slope_h)."""
 
     item: Item[DerivedEntry]
     names: tuple[str, ...]
@@ -58,23 +60,36 @@ def _formula(item: Item[DerivedEntry], draft: Draft) -> _Formula | None:
         plc = next((p.entry for p in draft.plcs if p.entry.plc == skew[1]), None)
         if plc is None:
             hint = did_you_mean(skew[1], [p.entry.plc for p in draft.plcs])
-            draft.problems.error(place, f"unknown PLC {skew[1]}{hint}")
+            draft.unknown(place, f"unknown PLC {skew[1]}{hint}")
         return None if plc is None else _Formula(item, (plc.alive,), None)
+    known = {*draft.names("tag"), *draft.names("command"), *draft.tags}
+    if slope := SLOPE.fullmatch(text):
+        return _slope(item, slope[1], slope[2], known, draft)
     try:
         compiled = expression.compile(text, FUNCTIONS)
     except ExpressionError as error:
         draft.problems.error(place, f"expression, character {error.column + 1}: {error}")
         return None
-    known = {*draft.names("tag"), *draft.names("command"), *draft.tags}
     unknown = [name for name in compiled.names if name not in known]
     for name in unknown:
         parts = name.split("-")
         joined = any("-".join(parts[:cut]) in known for cut in range(1, len(parts)))
         hint = "; put blanks around a minus sign" if joined else did_you_mean(name, known)
-        draft.problems.error(place, f"unknown tag {name}{hint}")
+        draft.unknown(place, f"unknown tag {name}{hint}")
     if not compiled.names:
         draft.problems.error(place, "the expression reads no tag; a constant needs none")
     return None if unknown else _Formula(item, compiled.names, compiled)
+
+
+def _slope(item: Item[DerivedEntry], tag: str, over: str, known: set[str], draft: Draft) -> _Formula | None:
+    place = item.place / "expression"
+    if tag not in known:
+        draft.problems.error(place, f"unknown tag {tag}{did_you_mean(tag, known)}")
+        return None
+    if over.count(".") > 1 or not float(over) > 0:
+        draft.problems.error(place, f"slope_h wants plant seconds, such as 1800, not {over}")
+        return None
+    return _Formula(item, (tag,), None)
 
 
 def _add(formula: _Formula, draft: Draft) -> None:

@@ -108,7 +108,7 @@ def _causes(entry: InterlockEntry, place: Place, draft: Draft, conditions: Condi
 def _check_needed(entry: InterlockEntry, place: Place, draft: Draft) -> None:
     count = len(entry.causes)
     if entry.needed > count:
-        message = f"unreachable vote: {entry.needed}oo{count} can never be true; there are {count} causes"
+        message = f"unreachable vote: {entry.needed}oo{count} can never be true; it needs at most {count}"
         draft.problems.error(place / "needed", message)
     elif entry.needed < 1:
         draft.problems.error(place / "needed", f"needed: {entry.needed} is always true; it is 1..{count}")
@@ -127,7 +127,7 @@ def _effect(
                 hint = (
                     did_you_mean(name, draft.names("permissive")) or "; permissives are listed in plant.yaml"
                 )
-                draft.problems.error(place / "withhold", f"unknown permissive {name}{hint}")
+                draft.unknown(place / "withhold", f"unknown permissive {name}{hint}")
             return None
         case CheckedEffectEntry():
             condition = conditions.build(entry.when, place / "when")
@@ -151,6 +151,7 @@ def _command_effect(entry: CommandEffectEntry, place: Place, draft: Draft) -> Ef
             place / "word",
             f"an interlock may not send '{word.name}' to {command.name} (origin: operator); {instead}",
         )
+        return None
     written = next(i for i in draft.command_items if i.entry.name == entry.command)
     if next(w for w in written.entry.words if w.name == entry.word).proof is None:
         draft.problems.error(
@@ -183,7 +184,7 @@ def _parent(entry: InterlockEntry, place: Place, draft: Draft, conditions: Condi
         return conditions.interlocks[entry.parent]
     elif entry.parent not in draft.names("interlock"):
         hint = did_you_mean(entry.parent, draft.names("interlock"))
-        draft.problems.error(place, f"unknown interlock {entry.parent}{hint}")
+        draft.unknown(place, f"unknown interlock {entry.parent}{hint}")
     return None
 
 

@@ -100,7 +100,7 @@ def _own_tag(item: Item[PlcHead], key: str, name: str | None, draft: Draft) -> T
     if tag is None:
         if name not in draft.names("tag"):
             hint = did_you_mean(name, draft.names("tag"))
-            draft.problems.error(place, f"unknown tag {name} for `{key}` of PLC {item.entry.plc}{hint}")
+            draft.unknown(place, f"unknown tag {name} for `{key}` of PLC {item.entry.plc}{hint}")
         return None
     if tag.plc != item.plc:
         draft.problems.error(
