@@ -83,7 +83,7 @@ class Interlocks:
 
     def settle(self) -> None:
         """Looks at what is to be looked at, parents before children, until nothing moves any more."""
-        for _ in range(len(self.logics) + 1):
+        for _ in range(2 * len(self.logics) + 2):  # each may trip, reset and be read by others once
             if not self._dirty:
                 return
             batch, self._dirty = sorted(self._dirty, key=self._rank.__getitem__), set()
