@@ -142,6 +142,7 @@ class SimulatedPlcServer:
         if self._listener is not None:
             return
         self._moved += moved
+        self._computer = self._machine.computer(self.plc.index)
         now = self.clock()
         self._index = self._facts.came_up(self.plc.namespaces, self._moved, now)
         self.image.update(self._machine.readings(self.plc.index))
