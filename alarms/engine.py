@@ -79,6 +79,8 @@ class AlarmEngine:
         self.points, self.suppressors = build(alarms, suppressions, groups)
         self._agenda = Agenda([*self.suppressors.values(), *self.points.values()])
         self._gates = TagGates(size)
+        for rule in (*alarms, *suppressions):
+            self._gates.watch_ages(rule.condition)
         self._readers: dict[int, list[tuple[Gate, Unit]]] = {}
         self._annunciator = Annunciator(self.book, self.names, self.suppressions, self.groups, settings)
         self._endings = Endings()
@@ -128,7 +130,6 @@ class AlarmEngine:
             self._gates.add(unit.watch.gates)
             for gate in unit.watch.gates:
                 self._readers.setdefault(gate.tag, []).append((gate, unit))
-            self._gates.watch_ages(unit.alarm.condition if isinstance(unit, Point) else unit.rule.condition)
             self._agenda.put(unit)
         self._gates.start(mono_s)
         if self._ages is not None:

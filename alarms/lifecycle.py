@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 
 class State(Enum):
-    """Letters and names of the state diagram of ISA-18.2. A to F are states of the alarm; G, H, I cover them."""
+    """Letters and names of ISA-18.2. A to F are states of the alarm; G, H and I cover them."""
 
     NORMAL = "A"
     UNACKNOWLEDGED = "B"

@@ -284,7 +284,7 @@ class Alarm:
 
     source: the tag or machine it is shown under. level: 'LL' 'L' 'H' 'HH' ranks alarms of one tag, so
     that the worse one speaks for the milder; exclusive: while the worse stands, the milder is not active
-    at all (Part 9 ExclusiveLimitAlarmType), otherwise both are. confirm: a second step after acknowledgement is needed.
+    at all (Part 9 ExclusiveLimitAlarmType), otherwise both are. confirm: acknowledging takes a second step.
     realarm_s: wall seconds after which a standing alarm speaks again (Part 9 ReAlarmTime).
     """
 

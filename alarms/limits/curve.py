@@ -96,7 +96,7 @@ class CurveWatch(Watch):
             or expected is None
             or not usable(sight.status[rule.tag], value, rule.hold_uncertain)
         ):
-            self.gates[0].shut()
+            self.gates[0].idle(value)
             return Tri.UNKNOWN
         self._out = beyond(">=", rule.limit, rule.deadband, off(value - expected, rule.direction), self._out)
         self.gates[0].only(value)

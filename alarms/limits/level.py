@@ -59,7 +59,7 @@ class LevelWatch(Watch):
             return Tri.FALSE
         assert isinstance(limit, float | int)
         if isnan(limit) or not usable(sight.status[rule.tag], value, rule.hold_uncertain):
-            gate.shut()
+            gate.idle(value)
             return Tri.UNKNOWN
         if rule.side is Side.HIGH:
             self._out = beyond(">=", limit, rule.deadband, value, self._out)
@@ -123,7 +123,7 @@ class DifferenceWatch(Watch):
             other.only(sight.values[other.tag])
         aim = self._aim(sight)
         if aim is None or not usable(sight.status[self._tag], value, self._hold_uncertain):
-            gate.shut()
+            gate.idle(value)
             return Tri.UNKNOWN
         self._out = beyond(">=", self._limit, self._deadband, off(value - aim, self._direction), self._out)
         if self._out:  # back inside is one interval; outside may be two, so every report passes

@@ -52,8 +52,15 @@ class Gate:
         self.lo, self.hi = inf, -inf
 
     def shut(self) -> None:
-        """Only a change of status passes: the value means nothing now."""
+        """Only a change of status passes: the value decides nothing now."""
         self.lo, self.hi = -inf, inf
+
+    def idle(self, value: float) -> None:
+        """The value is not usable: its status has to change first, or it has to become a number."""
+        if isnan(value):
+            self.open()
+        else:
+            self.shut()
 
     def only(self, value: float) -> None:
         """Any other value passes."""
