@@ -1,21 +1,23 @@
 """Tags that the service computes: recomputed when an input changed, as good as their worst input.
 
 A Bad input makes a Bad output, an Uncertain one an Uncertain output; a result that is not a number is
-Bad. An exception cannot come out: the expression engine answers None. `clock_skew(PLC)` is the one
-expression that reads times: source time of the PLC's counter minus our receive time, in seconds.
+Bad. An exception cannot come out: the expression engine answers None. Two expressions are more than
+arithmetic and stand alone: `clock_skew(PLC)` reads times (source time of the PLC's counter minus our
+receive time, in seconds), `slope_h(TAG, SECONDS)` remembers.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from math import exp
 from typing import Final
 
 import numpy as np
 
 from alarms import expression
 from alarms.expression import Expression, Function
-from alarms.signal import BAD, BAD_NO_DATA, GOOD, SEVERITY_MASK
+from alarms.signal import BAD, BAD_NO_DATA, GOOD, SEVERITY_MASK, UNCERTAIN
 from controller.core.clock import Now
 from controller.core.effects import Values
 from controller.core.image import SERVICE, Image
@@ -24,6 +26,9 @@ from controller.plant.plant import Plant
 from controller.plant.tags import Derived, Tag
 
 CLOCK_SKEW: Final = re.compile(r"\s*clock_skew\(\s*([\w.-]+)\s*\)\s*")
+SLOPE: Final = re.compile(r"\s*slope_h\(\s*([\w.-]+)\s*,\s*(\d+(?:\.\d+)?)\s*\)\s*")
+QUICK: Final = 12  # the quick mean is so many times quicker than the slow one
+SETTLED: Final = 0.1  # of its time; before that a slope is Uncertain
 
 
 class Formula:
@@ -34,7 +39,7 @@ class Formula:
         self.inputs = source.inputs
         self.expression: Expression = expression.compile(source.expression, functions)
 
-    def compute(self, image: Image) -> tuple[float, int]:
+    def compute(self, image: Image, _now: Now) -> tuple[float, int]:
         worst = max((image.status.item(tag) for tag in self.inputs), key=_badness, default=GOOD)
         if worst & BAD:
             return float("nan"), worst
@@ -50,26 +55,59 @@ class ClockSkew:
         self.inputs = (alive,)
         self._alive = alive
 
-    def compute(self, image: Image) -> tuple[float, int]:
+    def compute(self, image: Image, _now: Now) -> tuple[float, int]:
         status, given = image.status.item(self._alive), image.given_ns.item(self._alive)
         if status & SEVERITY_MASK or not given:
             return float("nan"), status if status & BAD else BAD_NO_DATA
         return (given - image.receive_utc_ns.item(self._alive)) / 1e9, GOOD
 
 
+class Slope:
+    """How fast a tag rises, in its unit per hour, over about `over_s` plant seconds.
+
+    The distance between a quick and a slow first-order mean, made up for the slow one's being young.
+    It begins anew after a Bad input. memory: quick, slow, plant_s of the last and of the first look.
+    """
+
+    def __init__(self, tag: Tag, source: int, over_s: float) -> None:
+        self.tag = tag.index
+        self.inputs = (source,)
+        self.memory: list[float] = []
+        self._source, self._over_s = source, over_s
+
+    def compute(self, image: Image, now: Now) -> tuple[float, int]:
+        status, value = image.status.item(self._source), image.value.item(self._source)
+        if status & BAD:
+            self.memory = []
+            return float("nan"), status
+        if not self.memory:
+            self.memory = [value, value, now.plant_s, now.plant_s]
+        quick, slow, last_s, first_s = self.memory
+        passed, age = (now.plant_s - last_s) / self._over_s, (now.plant_s - first_s) / self._over_s
+        quick += (value - quick) * (1.0 - exp(-QUICK * passed))
+        slow += (quick - slow) * (1.0 - exp(-passed))
+        self.memory = [quick, slow, now.plant_s, first_s]
+        if age < SETTLED:
+            return 0.0, UNCERTAIN
+        return (quick - slow) / (1.0 - exp(-age)) * 3600.0 / self._over_s, status
+
+
 class Formulas:
     """All derived tags of a plant, in an order in which inputs come before what is made of them."""
 
     def __init__(self, plant: Plant, functions: Mapping[str, Function]) -> None:
-        self.by_tag: dict[int, Formula | ClockSkew] = {}
+        self.by_tag: dict[int, Formula | ClockSkew | Slope] = {}
         alive = {plc.name: plc.alive for plc in plant.plcs}
         for tag in plant.tags:
             if isinstance(tag.source, Derived):
                 skew = CLOCK_SKEW.fullmatch(tag.source.expression)
+                slope = SLOPE.fullmatch(tag.source.expression)
                 self.by_tag[tag.index] = (
-                    Formula(tag, tag.source, functions)
-                    if skew is None
-                    else ClockSkew(tag, alive.get(skew[1], plant.index.get(skew[1], -1)))
+                    ClockSkew(tag, alive.get(skew[1], plant.index.get(skew[1], -1)))
+                    if skew is not None
+                    else Slope(tag, tag.source.inputs[0], float(slope[2]))
+                    if slope is not None
+                    else Formula(tag, tag.source, functions)
                 )
         self.users: dict[int, list[int]] = {}
         for tag_index, formula in self.by_tag.items():
@@ -78,6 +116,15 @@ class Formulas:
         self._depth: dict[int, int] = {}
         for tag_index in self.by_tag:
             self._measure(tag_index)
+
+    def memory(self) -> list[list[float]]:
+        """What slopes remember, for a snapshot."""
+        return [list(one.memory) for one in self.by_tag.values() if isinstance(one, Slope)]
+
+    def remember(self, memory: Sequence[Sequence[float]]) -> None:
+        slopes = [one for one in self.by_tag.values() if isinstance(one, Slope)]
+        for one, kept in zip(slopes, memory, strict=True):
+            one.memory = [float(number) for number in kept]
 
     def _measure(self, tag: int) -> int:
         if tag not in self.by_tag:
@@ -103,7 +150,7 @@ class Formulas:
         stored = np.zeros(count, np.int64)
         for place, tag in enumerate(affected):
             formula = self.by_tag[tag]
-            value, status = formula.compute(image)
+            value, status = formula.compute(image, now)
             newest = max((image.source_ns.item(one) for one in formula.inputs), default=now.utc_ns)
             stored[place] = max(newest, image.source_ns.item(tag) + 1)
             if value != image.value.item(tag):

@@ -46,6 +46,7 @@ def taken(core: Core) -> dict[str, Any]:
         | {"texts": dict(core.image.texts), "arrivals": core.image.arrivals},
         "waiting": _arrays(core.waiting, WAITING)
         | {"texts": {str(tag): list(text) for tag, text in core.waiting.texts.items()}},
+        "slopes": core.formulas.memory(),
         "sight": {
             "wall_per_plant": core.sight.wall_per_plant,
             "tripped": [int(tri) for tri in core.sight.tripped],
@@ -98,6 +99,7 @@ def _put_values(core: Core, state: Mapping[str, Any]) -> None:
     _fill(core.windows, RINGS, state["windows"])
     core.windows.count = list(state["windows"]["count"])
     core.windows.waiting = [_as(Window, one) for one in state["windows"]["waiting"]]
+    core.formulas.remember(state["slopes"])
     core.liveness.started_s = state["liveness"]["started_s"]
     core.liveness.pulses = [_as(liveness.Pulse, pulse) for pulse in state["liveness"]["pulses"]]
 

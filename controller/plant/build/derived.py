@@ -21,7 +21,7 @@ from controller.plant.tags import Derived, Kind, Tag
 # The one expression about times instead of values: a PLC's clock minus ours, in s (by its `alive` tag).
 CLOCK_SKEW = re.compile(r"\s*clock_skew\(\s*(\w+)\s*\)\s*")
 # The one with a memory: how fast a tag rises per hour, over about so many plant seconds.
-SLOPE = re.compile(r"\s*slope_h\(\s*([\w.-]+)\s*,\s*([\d.]+)\s*\)\s*")
+SLOPE = re.compile(r"\s*slope_h\(\s*([\w.-]+)\s*,\s*(\d+(?:\.\d+)?)\s*\)\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def _slope(item: Item[DerivedEntry], tag: str, over: str, known: set[str], draft
     if tag not in known:
         draft.problems.error(place, f"unknown tag {tag}{did_you_mean(tag, known)}")
         return None
-    if over.count(".") > 1 or not float(over) > 0:
+    if not float(over) > 0:
         draft.problems.error(place, f"slope_h wants plant seconds, such as 1800, not {over}")
         return None
     return _Formula(item, (tag,), None)
