@@ -8,7 +8,7 @@ to know where a row is.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -19,7 +19,7 @@ from controller.record import tables
 from controller.record.chunks import Rows, no_rows, together, unpack
 from controller.record.errors import Damaged, Missing
 from controller.record.reader import Reader
-from controller.record.samples import Samples, TextSample
+from controller.record.samples import Samples, TextSample, joined
 
 FILE: Final = "history.db"
 FORMAT: Final = 1
@@ -85,6 +85,73 @@ class History:
             tag: Series(tag, wanted, _in_order(rows), _texts_in_order(texts))
             for tag, (wanted, rows, texts) in found.items()
         }
+
+    def names(self) -> list[str]:
+        """Every tag that was ever recorded."""
+        names = (
+            {known.name for known in self._journal.tags().values()} if self._journal is not None else set()
+        )
+        if self._db is not None:
+            names |= {row[0] for row in self._db.execute("SELECT DISTINCT name FROM tags")}
+        return sorted(names)
+
+    def pieces(self, tags: Sequence[str] | None, from_ns: int, to_ns: int) -> Iterator[tuple[float, Series]]:
+        """All rows of the tags (None: all) in pieces, with how far it is (0 to 1); memory stays small.
+
+        Hour by hour and tag by tag what is folded in, then the journal's tail as it was written.
+        """
+        cursor = self._cursor()
+        folded = self._pieces_folded(tags, from_ns, to_ns)
+        tail = 0 if self._journal is None else max(0, self._journal.last_block() - cursor)
+        share = 1.0 if not tail else 0.5 if self._db is not None else 0.0
+        for done, series in folded:
+            yield done * share, series
+        if self._journal is not None:
+            for upto, series in self._pieces_of_tail(self._journal, tags, from_ns, to_ns, cursor):
+                yield share + (1 - share) * (upto - cursor) / max(1, tail), series
+
+    def _pieces_folded(
+        self, tags: Sequence[str] | None, from_ns: int, to_ns: int
+    ) -> Iterator[tuple[float, Series]]:
+        if self._db is None:
+            return
+        known = {row[0]: (row[1], row[2]) for row in self._db.execute("SELECT id, name, unit FROM tags")}
+        hours = self._db.execute(
+            "SELECT DISTINCT hour FROM chunks WHERE last_ns >= ? AND first_ns < ? ORDER BY hour",
+            (from_ns, to_ns),
+        ).fetchall()
+        query = "SELECT tag, data FROM chunks WHERE hour=? ORDER BY tag, id"
+        for done, (hour,) in enumerate(hours):
+            for number, data in self._db.execute(query, (hour,)):
+                name, unit = known[number]
+                if tags is None or name in tags:
+                    rows = unpack(data)
+                    chosen = rows.where((rows.time_ns >= from_ns) & (rows.time_ns < to_ns))
+                    yield done / len(hours), Series(name, unit, chosen, ())
+        query = (
+            "SELECT tag, text, status, time_ns, flags, original_ns FROM texts"
+            " WHERE time_ns >= ? AND time_ns < ? ORDER BY id"
+        )
+        for row in self._db.execute(query, (from_ns, to_ns)):
+            name, unit = known[row[0]]
+            if tags is None or name in tags:
+                yield 1.0, Series(name, unit, no_rows(), (TextSample(*row),))
+
+    def _pieces_of_tail(
+        self, journal: Reader, tags: Sequence[str] | None, from_ns: int, to_ns: int, cursor: int
+    ) -> Iterator[tuple[int, Series]]:
+        while blocks := journal.blocks(cursor):
+            known = journal.tags()
+            cursor = blocks[-1].id
+            whole = joined([block.samples for block in blocks])
+            inside = (whole.time_ns >= from_ns) & (whole.time_ns < to_ns)
+            texts = tuple(text for text in whole.texts if from_ns <= text.time_ns < to_ns)
+            part = whole.where(inside, texts)
+            for number in sorted(set(np.unique(part.tags).tolist()).union(text.tag for text in texts)):
+                tag = known[number]
+                if tags is None or tag.name in tags:
+                    mine = tuple(text for text in texts if text.tag == number)
+                    yield cursor, Series(tag.name, tag.unit, _rows_of(part, number), mine)
 
     def _opened(self, path: Path) -> sqlite3.Connection | None:
         """None: it is just being made, or its making was interrupted."""
@@ -154,18 +221,20 @@ def _share_out(
     part: Samples, numbers: dict[int, str], found: dict[str, tuple[str, list[Rows], list[TextSample]]]
 ) -> None:
     for number in np.unique(part.tags).tolist():
-        chosen = part.tags == number
-        found[numbers[number]][1].append(
-            Rows(
-                part.time_ns[chosen],
-                part.values[chosen],
-                part.status[chosen],
-                part.flags[chosen],
-                part.original_ns[chosen],
-            )
-        )
+        found[numbers[number]][1].append(_rows_of(part, number))
     for text in part.texts:
         found[numbers[text.tag]][2].append(text)
+
+
+def _rows_of(part: Samples, number: int) -> Rows:
+    chosen = part.tags == number
+    return Rows(
+        part.time_ns[chosen],
+        part.values[chosen],
+        part.status[chosen],
+        part.flags[chosen],
+        part.original_ns[chosen],
+    )
 
 
 def _in_order(parts: list[Rows]) -> Rows:
