@@ -120,12 +120,21 @@ def _message(model: type[Model], found: list[Any], key: str) -> str:
     spoken = {
         "condition": first["msg"],
         "effect": first["msg"],
-        "string_pattern_mismatch": f"{shown} is not a proper `{key}`; it must match {context.get('pattern')}",
+        "string_pattern_mismatch": f"{shown} is no proper `{key}`; it is {_spoken(str(context.get('pattern')))}",
         "too_short": f"`{key}` is empty",
         "string_too_short": f"`{key}` is empty",
         "string_too_long": f"`{key}` is too long; at most {context.get('max_length')} characters",
     }
     return str(spoken.get(kind, f"`{key}`: {first['msg']}"))
+
+
+def _spoken(pattern: str) -> str:
+    """A name's pattern in words."""
+    if pattern.endswith(".CMD$"):
+        return "a name ending in .CMD, such as C-301.CMD"
+    if pattern.startswith("^[a-z]"):
+        return "small letters, digits, '_' and '-', beginning with a letter"
+    return "letters, digits, '-', '_' and '.', such as LT-201"
 
 
 def _shown(given: object) -> str:

@@ -165,10 +165,10 @@ def _bypass(entry: InterlockEntry, place: Place, draft: Draft, *, acting: bool) 
     if entry.bypass is None:
         return None
     if not acting or entry.hard_wired:
-        why = "its effects are the PLC's" if not acting else "it is hard-wired"  # only ours can be bypassed
-        draft.problems.error(
-            place, f"no bypass is allowed here: {why}, not the service's own; leave `bypass` out"
-        )
+        why = (
+            "its effects are the PLC's, not ours" if not acting else "it is hard-wired"
+        )  # only ours can be bypassed
+        draft.problems.error(place, f"no bypass is allowed here: {why}; leave `bypass` out")
     max_s = duration_or_none(place / "max", entry.bypass.max, draft.problems) or 0.0
     if max_s > BYPASS_MAX_S:
         draft.problems.error(place / "max", f"'{entry.bypass.max}' is too long; a bypass lasts at most 7 d")

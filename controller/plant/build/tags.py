@@ -186,7 +186,7 @@ def _range(
     bounds = raw_bounds(source.raw, source.words) if source.bit is None else None
     if entry.range is not None:
         found = limits(place / "range", entry.range, draft.problems)
-        if found and bounds and kind is not Kind.STATE:
+        if found and bounds and kind is not Kind.STATE and source.scale != 0:
             _check_fits(found, bounds, entry, place, source, draft)
         return found or (-1e300, 1e300)
     if kind is Kind.DISCRETE:
