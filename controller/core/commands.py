@@ -177,6 +177,8 @@ class Commands:
         unanswered = flight.sequence if outcome.result == "unknown" else None
         ms = round((self.decisions.now.mono_s - progress.asked_s) * 1e3, 3)
         self._say_result(command, flight.word, outcome, settles, ms, unanswered, flight)
+        if outcome.result == "done":
+            live.sent_word_s = -inf  # nothing of it is still to come
         if outcome.how in PAUSE_S:
             live.pause_until_s = self.decisions.now.mono_s + PAUSE_S[outcome.how]
         if outcome.how == "epoch":
@@ -224,14 +226,28 @@ class Commands:
         rank = min((want.rank for want in wants), default=None)
         if rank is None or rank >= rank_of(command, flight.word):
             return False
-        assert live.progress is not None
-        now_s, landed_s = self.decisions.now.mono_s, live.progress.sent_s + TRANSPORT_S
-        if live.progress.status is None and now_s < landed_s:
-            live.due_s = min(live.due_s, landed_s)
+        if self.is_being_written(command):
+            assert live.progress is not None
+            live.due_s = min(live.due_s, live.progress.sent_s + TRANSPORT_S)
             return False
-        how = f"overtaken by '{command.words[rank].name}'"
-        self._finish(command, live, flight, Outcome("refused", how), [])
+        self.overtake(command, command.words[rank])
         return True
+
+    def is_being_written(self, command: Command) -> bool:
+        """Its write has not landed yet; after TRANSPORT_S nobody waits for that any more."""
+        progress = self.lives[command.index].progress
+        if progress is None or progress.again or progress.status is not None:
+            return False
+        return self.decisions.now.mono_s < progress.sent_s + TRANSPORT_S
+
+    def overtake(self, command: Command, word: Word) -> None:
+        """Ends the command in flight, if any, in favour of a safer word."""
+        live, flight = self.lives[command.index], self.record(command).flight
+        if flight is not None:
+            now_s = self.decisions.now.mono_s
+            live.progress = live.progress or Progress(now_s, now_s, again=True)
+            how = f"overtaken by '{word.name}'"
+            self._finish(command, live, flight, Outcome("refused", how), [])
 
     # --- what the standing trips ask for -------------------------------------------------------
 

@@ -139,6 +139,15 @@ class Durable:
     def command(self, name: str) -> CommandRecord:
         return self.commands.setdefault(name, CommandRecord())
 
+    def bare(self) -> Durable:
+        """Without the blank records of interlocks and commands to which nothing has happened yet."""
+        return Durable(
+            self.intent,
+            {name: record for name, record in self.interlocks.items() if record != InterlockRecord()},
+            {name: record for name, record in self.commands.items() if record != CommandRecord()},
+            self.lost,
+        )
+
     def apply(self, event: Recorded) -> None:
         fold = FOLDS.get(event.kind)
         if fold is not None:

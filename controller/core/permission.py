@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alarms.signal import Tri
 from controller.core.commands import Commands
+from controller.core.demand import rank_of
 from controller.core.interlocks import Interlocks
 from controller.core.permissives import Permissives
 from controller.plant.plant import Command, CommandEffect, Plant, Unknown, Word
@@ -23,14 +24,11 @@ class Permission:
     def refusal(self, command: Command, word: Word) -> str:
         """Why a person may not send this word now; '' when they may."""
         rank = command.words.index(word)
-        flight = self.commands.record(command).flight
-        if flight is not None and rank >= command.words.index(command.named(flight.word)):
-            return f"{command.name} is busy: '{flight.word}' is on its way"
         for logic in self.interlocks.logics:
             for effect in logic.rule.effects:
                 if not isinstance(effect, CommandEffect) or effect.command != command.index:
                     continue
-                if rank <= command.words.index(command.named(effect.word)):
+                if rank <= rank_of(command, effect.word):
                     continue
                 if self.interlocks.stands(logic.rule.index):
                     return f"{logic.rule.name} stands and asks for '{effect.word}'"
@@ -38,6 +36,11 @@ class Permission:
                 blind = logic.live.demand is Tri.UNKNOWN and logic.rule.on_unknown is Unknown.TRIP
                 if blind and record.bypass is None:
                     return f"{logic.rule.name} cannot see its causes, so '{word.name}' is not permitted"
+        flight = self.commands.record(command).flight
+        if flight is not None:
+            under_way = self.commands.is_being_written(command)
+            if under_way or rank >= rank_of(command, flight.word):
+                return f"{command.name} is busy: '{flight.word}' is on its way"
         if word.name == "reset" and (name := self._guarding_people(command)):
             return f"{name} stands and guards a priority 1 alarm: it is reset at the machine"
         return self._withheld(command, word)

@@ -244,6 +244,7 @@ class Requests:
         obstacle = self.commands.obstacle(command, proof)
         if obstacle is not None:
             return _no(f"{command.name}: {obstacle.how}")
+        self.commands.overtake(command, word)
         intent = self.commands.send(command, word, [], request.user, self.decisions.now.mono_s)
         return _yes(f"{command.name} '{word.name}' is on its way", intent=intent)
 

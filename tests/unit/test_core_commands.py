@@ -302,7 +302,7 @@ def test_what_somebody_undoes_while_the_trip_stands_is_told_and_asked_for_again(
     assert len(stage.writes()) == 2
     stage.obey(stage.writes()[1], {"XV-1.ZSC": 1.0})
     assert effect(stage) == ("done", "proved")
-    assert stage.folded() == stage.core.durable
+    assert stage.folded() == stage.core.durable.bare()
 
 
 def test_feedback_that_only_flickers_is_not_undone() -> None:

@@ -52,7 +52,7 @@ def test_breakthrough_on_one_plc_shuts_the_feed_valves_on_the_other_and_proves_i
     results = stage.of("command.result")
     assert [event.data["result"] for event in results] == ["done", "done"]
     assert [event.data["ms"] for event in results] == [200.0, 200.0]
-    assert stage.folded() == stage.core.durable
+    assert stage.folded() == stage.core.durable.bare()
 
 
 def test_the_trip_stands_until_a_person_resets_it_and_nobody_may_open_the_valve_meanwhile() -> None:
@@ -76,7 +76,7 @@ def test_the_trip_stands_until_a_person_resets_it_and_nobody_may_open_the_valve_
     assert stage.last("permissive.granted").source == "feed_purified_gas"
     assert stage.ask("command", "XV-412A.CMD", word="open").accepted
     assert stage.words("XV-412A.CMD") == ["shut", "open"]
-    assert stage.folded() == stage.core.durable
+    assert stage.folded() == stage.core.durable.bare()
 
 
 def test_a_lost_plc_is_one_event_and_trips_what_cannot_see_after_30_s() -> None:

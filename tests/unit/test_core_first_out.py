@@ -114,7 +114,7 @@ def test_an_earlier_source_time_that_comes_a_little_later_corrects_the_first_out
     stage.step(stamped(stage, 0, ("B", 2.0, -400)))
     assert outcome(stage) == "B>1"
     assert stage.last("interlock.first_out").data["instead_of"] == "A>1"
-    assert stage.folded() == stage.core.durable
+    assert stage.folded() == stage.core.durable.bare()
 
 
 def test_a_cause_that_comes_much_later_corrects_nothing() -> None:

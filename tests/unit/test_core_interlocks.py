@@ -462,7 +462,7 @@ def test_an_effect_that_does_not_follow_in_time_is_an_event_of_its_own_and_so_is
     stage.show({"XV-519.ZSC": 1.0})
     assert len(stage.of("effect.missing")) == 1
     assert stage.last("effect.confirmed").data["how"] == "late"
-    assert stage.folded() == stage.core.durable
+    assert stage.folded() == stage.core.durable.bare()
 
 
 def test_an_effect_whose_feedback_is_bad_is_unverified_not_missing() -> None:
