@@ -190,8 +190,8 @@ def _touched(plant: Plant, effect: Effect) -> Iterator[Column]:
                 command.name.removesuffix(".CMD"), command.text.split(",")[0], plant.plcs[command.plc].name
             )
         case WithholdEffect(permissive=index):
-            permissive = plant.permissives[index]
-            yield Column(permissive.name.replace("_", " "), permissive.text, SERVICE)
+            name = plant.permissives[index].name.replace("_", " ")
+            yield Column(name, name, SERVICE)
         case CheckedEffect():
             for tag_index in _tags(effect.condition):
                 tag = plant.tags[tag_index]
@@ -228,7 +228,7 @@ def _rule(plant: Plant, one: Interlock) -> Rule:
         text=one.text,
         kind=one.kind,
         acts=f"{acts} + wire" if one.hard_wired else acts,
-        vote=f"{one.needed} of {len(one.causes)} causes" if len(one.causes) > 1 else "the one cause",
+        vote=_vote(one.needed, len(one.causes)),
         causes=tuple(_causes(plant, one)),
         effects=tuple(_effect(plant, effect) for effect in one.effects),
         while_="" if one.while_ is None else words(plant, one.while_),
@@ -241,6 +241,12 @@ def _rule(plant: Plant, one: Interlock) -> Rule:
         test="" if one.test_interval_days is None else f"every {one.test_interval_days} days",
         help=one.help,
     )
+
+
+def _vote(needed: int, causes: int) -> str:
+    if causes == 1:
+        return "the one cause"
+    return f"any of {causes} causes" if needed == 1 else f"{needed} of {causes} causes"
 
 
 def _causes(plant: Plant, one: Interlock) -> Iterator[CauseRow]:
