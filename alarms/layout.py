@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from alarms.agenda import Unit
 from alarms.model import LEVELS, Alarm, Condition, Level, Side, Standing, parts
 from alarms.point import Point
-from alarms.suppression import FirstOutGroup, Suppression, Suppressor
+from alarms.suppression import FirstOutGroup, Of, Suppression, Suppressor
 
 
 class TagNames:
@@ -42,7 +42,8 @@ def build(
                 points[alarm].group, points[alarm].stage = group.name, stage
     for rule in suppressions:
         for alarm in rule.members:
-            points[alarm].suppressors = (*points[alarm].suppressors, rule.name)
+            if not _holds_by_itself(points[alarm], rule):
+                points[alarm].suppressors = (*points[alarm].suppressors, rule.name)
     followers: list[tuple[str, Unit]] = [
         (alarm, point) for point in points.values() for alarm in waits_for(point.alarm.condition)
     ]
@@ -52,6 +53,12 @@ def build(
     _ladders(points.values())
     _rank(points, groups, {alarm for alarm, _ in followers})
     return points, suppressors
+
+
+def _holds_by_itself(point: Point, rule: Suppression) -> bool:
+    """A priority 1 process alarm needs no cover while its link is down, its values being unknown; without
+    one it speaks the moment the link is back, not when the last sensor has settled."""
+    return rule.of is Of.LINK and point.alarm.priority == 1 and not point.wall
 
 
 def _ladders(points: Iterable[Point]) -> None:

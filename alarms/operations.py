@@ -229,7 +229,8 @@ def _cover(
     once = operation.action is Action.SHELVE_ONCE
     before = hold_of(facts, cover)
     if before is not None and (once or cover is not Cover.SHELF) and before.kind == _kind_of(once):
-        return Refusal(alarm.id, Code.ALREADY_SHELVED, f"{alarm.id} is {words} already")
+        code = Code.ALREADY_SHELVED if cover is Cover.SHELF else Code.INVALID_STATE
+        return Refusal(alarm.id, code, f"{alarm.id} is {words} already")
     since_ns = utc_ns if before is None else before.since_utc_ns
     left_s = longest - (utc_ns - since_ns) / 1e9
     wanted_s = left_s if once else operation.for_s

@@ -4,7 +4,7 @@ and their place in the list, but do not speak (state H of ISA-18.2 and IEC 62682
 A suppression stands while its condition holds, from `entry_s` after the state was entered until
 `exit_s` after it was left, so that a process in motion has time to settle. Not knowing the state is
 not the state: the last verdict stands for `unknown_s` wall seconds, then the alarms speak again.
-Priority 1 is never suppressed, except by the loss of the link it comes over.
+Priority 1 is never suppressed; a lost link leaves its condition unknown, which silences it anyway.
 
 A first-out group is a cascade in stages: what follows within the window from a member of the same or
 an earlier stage, and is not more urgent than what people were told already, is a consequence and is
