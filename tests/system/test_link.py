@@ -107,16 +107,6 @@ async def test_a_sentinel_is_a_broken_sensor_and_not_a_level(machine: SteadyMach
         assert isnan(heard.last("R.LEVEL").value)
 
 
-async def test_a_not_a_number_is_a_broken_sensor_too(machine: SteadyMachine) -> None:
-    async with (
-        serving(machine, CODESYS) as server,
-        linked(machine.plant, CODESYS, server.endpoint) as (_, heard),
-    ):
-        machine.set("R.PRESSURE", nan)
-        server.update()
-        await heard.until(lambda: heard.last("R.PRESSURE").status == BAD_SENSOR_FAILURE)
-
-
 async def test_a_tag_whose_type_differs_from_the_map_is_bad_and_named(machine: SteadyMachine) -> None:
     plant = machine.plant
     tags = list(plant.tags)

@@ -36,10 +36,11 @@ class LinkLost(Exception):
 
 
 class Refused(Exception):
-    """The server lives and refused this request with `status`."""
+    """The server lives and refused the request `what` with `status`."""
 
-    def __init__(self, status: int) -> None:
-        super().__init__(describe(status))
+    def __init__(self, what: str, status: int) -> None:
+        self.reason = f"{what}: {describe(status)}"
+        super().__init__(self.reason)
         self.status = status
 
 
@@ -48,7 +49,7 @@ def sorted_out(what: str, error: BaseException) -> LinkLost | Refused:
     if isinstance(error, UaStatusCodeError):
         if error.code in SESSION_LOST:
             return LinkLost(f"{what}: {describe(error.code)}")
-        return Refused(error.code)
+        return Refused(what, error.code)
     if isinstance(error, TimeoutError):
         return LinkLost(f"{what}: no answer")
     return LinkLost(f"{what}: {error}" if str(error) else f"{what}: {type(error).__name__}")

@@ -92,7 +92,7 @@ class Link:
         assert self._wanted_anew is not None
         self._wanted_anew.clear()
         connection = Connection(self.endpoint, self.plc.security, self._identity, self._timing)
-        session = Session(
+        session = self._session = Session(
             self.plc,
             self._table,
             connection,

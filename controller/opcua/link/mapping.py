@@ -19,12 +19,14 @@ from controller.opcua.status import (
     BAD,
     BAD_INDEX_RANGE_NO_DATA,
     BAD_NO_DATA,
+    BAD_OUT_OF_RANGE,
     BAD_SENSOR_FAILURE,
     BAD_TYPE_MISMATCH,
     NODE_LOST,
     OVERFLOW,
     without_overflow,
 )
+from controller.plant.scaling import SENTINEL_TOLERANCE, joined
 from controller.plant.tags import NodeSource, Raw
 
 _TYPE_AND_ARRAY = ARRAY | 0x3F
@@ -91,26 +93,34 @@ def _converted(
 ) -> tuple[NDArray[np.float64], NDArray[np.uint32], NDArray[np.bool_]]:
     """Values in engineering units, their statuses, and which rows came in another type than the map says."""
     points = table.points
-    values = raw * points.scale[rows] + points.offset[rows]
-    bits = points.bit[rows]
-    is_bit = bits >= 0
-    nan = np.isnan(raw)
-    if is_bit.any():
-        words = np.where(nan, 0.0, raw).astype(np.int64)
-        values[is_bit] = ((words >> np.maximum(bits, 0)) & 1 == points.active_when[rows])[is_bit]
+    with np.errstate(all="ignore"):  # a number too large for its arithmetic becomes infinite, then Bad
+        values = raw * points.scale[rows] + points.offset[rows]
+        bits = points.bit[rows]
+        is_bit = bits >= 0
+        if is_bit.any():
+            words = np.where(np.isfinite(raw), raw, 0.0).astype(np.int64)
+            values[is_bit] = ((words >> np.maximum(bits, 0)) & 1 == points.active_when[rows])[is_bit]
     wrong = (kinds != points.kind[rows]) & (kinds != 0)
-    broken = nan
-    if points.sentinels.shape[1]:
-        broken = broken | (raw[:, None] == points.sentinels[rows]).any(axis=1)
-    if broken.any() or wrong.any():
+    unusable = ~np.isfinite(values) | ~np.isfinite(raw)
+    broken = _is_sentinel(raw, points.sentinels[rows]) if points.sentinels.shape[1] else None
+    if unusable.any() or wrong.any() or (broken is not None and broken.any()):
         good_enough = (status & BAD) == 0
-        status = np.where(broken & good_enough, BAD_SENSOR_FAILURE, status)
+        if broken is not None:
+            status = np.where(broken & good_enough, BAD_SENSOR_FAILURE, status)
+        status = np.where(unusable & good_enough, BAD_OUT_OF_RANGE, status)
         status = np.where((kinds == 0) & good_enough, BAD_NO_DATA, status)
         status = np.where(wrong & good_enough, BAD_TYPE_MISMATCH, status).astype(np.uint32)
     bad = (status & BAD) != 0
     if bad.any():
         values[bad] = np.nan
     return values, status, wrong
+
+
+def _is_sentinel(raw: NDArray[np.float64], sentinels: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether each number is one of its row's sentinels, as close as scaling.from_raw takes them."""
+    sent = raw[:, None]
+    near = SENTINEL_TOLERANCE * np.maximum(np.abs(sent), np.abs(sentinels))
+    return np.asarray((np.abs(sent - sentinels) <= near).any(axis=1))
 
 
 def _as_others(items: Items, rows: NDArray[np.bool_]) -> Iterator[Other]:
@@ -190,12 +200,4 @@ def _element(elements: NDArray[Any] | None, source: NodeSource, status: int) -> 
         return float("nan"), BAD_INDEX_RANGE_NO_DATA
     if source.words == 1:
         return float(elements[at]), status
-    words = [int(word) & 0xFFFF for word in elements[at : at + source.words]]
-    ordered = words[::-1] if source.low_word_first else words
-    number = 0
-    for word in ordered:
-        number = number << 16 | word
-    is_signed = source.raw in (Raw.INT16, Raw.INT32)
-    return float(
-        number - (1 << 16 * source.words) if is_signed and number >> 16 * source.words - 1 else number
-    ), status
+    return float(joined(source, elements[at : at + 2].tolist())), status

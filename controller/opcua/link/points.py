@@ -70,7 +70,7 @@ class Table:
     first: NDArray[np.int64]
     count: NDArray[np.int64]
     slow: NDArray[np.bool_]
-    of_tag: dict[int, tuple[Node, NodeSource]]
+    of_tag: dict[int, tuple[Node, Tag]]
 
     @property
     def clock_handle(self) -> int:
@@ -93,13 +93,13 @@ def table_of(plant: Plant, plc: int) -> Table:
     ordered = sorted(by_node.items(), key=lambda item: _rank(item[1]))
     nodes: list[Node] = []
     rows: list[tuple[Tag, NodeSource]] = []
-    of_tag: dict[int, tuple[Node, NodeSource]] = {}
+    of_tag: dict[int, tuple[Node, Tag]] = {}
     for handle, ((namespace, identifier), fed) in enumerate(ordered):
         tags = tuple(tag for tag, _ in fed)
         node = Node(handle, namespace, identifier, fed[0][1].raw, tags, _group(fed))
         nodes.append(node)
         rows.extend(fed)
-        of_tag.update((tag.index, (node, source)) for tag, source in fed)
+        of_tag.update((tag.index, (node, tag)) for tag in tags)
     counts = np.array([len(node.tags) for node in nodes], np.int64)
     return Table(
         plc=plc,
@@ -131,17 +131,16 @@ def _group(fed: list[tuple[Tag, NodeSource]]) -> str:
 
 def _points(rows: Sequence[tuple[Tag, NodeSource]]) -> Points:
     sources = [source for _, source in rows]
+    factors = [_factors(source) for source in sources]
     widest = max((len(source.sentinels) for source in sources), default=0)
     sentinels = np.full((len(rows), widest), np.nan)
     for row, source in enumerate(sources):
-        # A REAL holds the float nearest to what the map says, so that is what to compare with.
-        as_sent = np.array(source.sentinels, np.float32 if source.raw is Raw.FLOAT else np.float64)
-        sentinels[row, : len(source.sentinels)] = as_sent
+        sentinels[row, : len(source.sentinels)] = source.sentinels
     return Points(
         tag=np.array([tag.index for tag, _ in rows], np.int32),
         kind=np.array([_kind(source) for source in sources], np.uint8),
-        scale=np.array([source.scale for source in sources], np.float64),
-        offset=np.array([source.offset for source in sources], np.float64),
+        scale=np.array([scale for scale, _ in factors], np.float64),
+        offset=np.array([offset for _, offset in factors], np.float64),
         bit=np.array([-1 if source.bit is None else source.bit for source in sources], np.int64),
         active_when=np.array([source.active_when for source in sources], np.int64),
         sentinels=sentinels,
@@ -151,3 +150,10 @@ def _points(rows: Sequence[tuple[Tag, NodeSource]]) -> Points:
 def _kind(source: NodeSource) -> int:
     is_array = source.element is not None or source.words > 1
     return KINDS[source.raw] | ARRAY if is_array else KINDS[source.raw]
+
+
+def _factors(source: NodeSource) -> tuple[float, float]:
+    """(scale, offset); a Boolean has none, but may be true at 0."""
+    if source.raw is Raw.BOOLEAN:
+        return (1.0, 0.0) if source.active_when else (-1.0, 1.0)
+    return source.scale, source.offset

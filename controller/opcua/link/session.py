@@ -62,14 +62,13 @@ class Session:
         self.is_up = False
 
     async def run(self) -> None:
-        await self._connection.open()
-        if self._connection.warning:
-            self._report("certificate", self._connection.warning)
         try:
+            await self._connection.open()
+            if self._connection.warning:
+                self._report("certificate", self._connection.warning)
             await self._establish()
         except Refused as refused:
-            raise LinkLost(str(refused)) from refused
-        self.is_up = True
+            raise LinkLost(refused.reason) from refused
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._writes.run(), name="writes")
@@ -97,6 +96,7 @@ class Session:
         revised = [line for name, nodes in self._groups() for line in await self._subscribe(name, nodes)]
         self._counters.connects += 1
         self._writes.open(self._connection, self._node_ids)
+        self.is_up = True
         self._deliver(LinkUp(self._plc.index, tuple(revised), self._after_gap))
 
     def _groups(self) -> list[tuple[str, tuple[Node, ...]]]:
@@ -249,7 +249,7 @@ class Session:
             try:
                 await self._try_again()
             except Refused as refused:
-                raise LinkLost(str(refused)) from refused
+                raise LinkLost(refused.reason) from refused
 
     def _check_clock(self) -> None:
         """The server's own clock stands in as the sign of life while the map's counter cannot be read."""

@@ -20,7 +20,6 @@ from controller.opcua.link.connection import Connection
 from controller.opcua.link.counters import Counters
 from controller.opcua.link.errors import LinkLost, Refused
 from controller.opcua.link.points import Table
-from controller.opcua.link.raw import to_raw
 from controller.opcua.link.timing import Timing
 from controller.opcua.status import (
     BAD,
@@ -35,6 +34,8 @@ from controller.opcua.status import (
     GOOD,
     describe,
 )
+from controller.plant.scaling import to_raw
+from controller.plant.tags import NodeSource
 
 
 class Writes:
@@ -149,27 +150,20 @@ class Writes:
         """The request, or the status that says why there cannot be one."""
         request = ua.WriteRequest()
         for tag_index, value in write.fields:
-            found = self._table.of_tag.get(tag_index)
-            if found is None or found[1].bit is not None or found[1].words != 1:
-                return BAD_CONFIGURATION_ERROR  # parts of a word cannot be written without touching the rest
-            node, source = found
+            node, tag = self._table.of_tag.get(tag_index, (None, None))
+            source = tag.source if tag is not None else None
+            if tag is None or node is None or not isinstance(source, NodeSource):
+                return BAD_CONFIGURATION_ERROR
+            if source.bit is not None or source.words != 1:
+                return BAD_CONFIGURATION_ERROR  # part of a word cannot be written without touching the rest
             node_id = self._node_ids.get(node.handle)
             if node_id is None:
                 return BAD_NODE_ID_UNKNOWN
             try:
-                raw = to_raw(source, value)
-            except (ValueError, OverflowError):
+                raw = to_raw(tag, value)
+            except ValueError:
                 return BAD_OUT_OF_RANGE
-            item = ua.WriteValue()
-            item.NodeId = node_id
-            item.AttributeId = ua.AttributeIds.Value
-            kind = ua.VariantType[source.raw.value]
-            if source.element is not None:
-                item.IndexRange = str(source.element)
-                item.Value = ua.DataValue(ua.Variant([raw], kind), StatusCode=None)
-            else:
-                item.Value = ua.DataValue(ua.Variant(raw, kind), StatusCode=None)
-            request.Parameters.NodesToWrite.append(item)
+            request.Parameters.NodesToWrite.append(_value_only(node_id, source, raw))
         return request
 
     def _done(self, write: Write, status: int) -> None:
@@ -187,3 +181,17 @@ class Writes:
                 else f"the heartbeat fails: {describe(status)}"
             )
             self._deliver(LinkReport(write.plc, "heartbeat", text))
+
+
+def _value_only(node_id: ua.NodeId, source: NodeSource, raw: int | float | bool | str) -> ua.WriteValue:
+    """Neither status nor time: an S7 refuses a write that carries one. An element is written by its range."""
+    kind = ua.VariantType[source.raw.value]
+    item = ua.WriteValue()
+    item.NodeId = node_id
+    item.AttributeId = ua.AttributeIds.Value
+    if source.element is None:
+        item.Value = ua.DataValue(ua.Variant(raw, kind), StatusCode=None)
+    else:
+        item.IndexRange = str(source.element)
+        item.Value = ua.DataValue(ua.Variant([raw], kind), StatusCode=None)
+    return item
