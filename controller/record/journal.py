@@ -105,8 +105,9 @@ class Journal:
     def append(
         self, events: Sequence[Event], samples: Sequence[Values] = (), now: Now | None = None
     ) -> Future[int]:
-        """The future holds the number of the last event once all of this is on disk.
+        """The future holds the number of the last of the events once all of this is on disk.
 
+        Without events it is the number of the last event before.
         now: when the samples were received; by default the newest time found in what is appended.
         Samples come from one thread only: the archive rules remember the last of each tag.
         """

@@ -104,11 +104,10 @@ class Reader:
 
     def __init__(self, directory: Path) -> None:
         self.path = directory if directory.is_file() else directory / tables.FILE
-        self._db = tables.open_for_reading(self.path)
+        self._db = tables.open_journal(self.path)
         self._tags: dict[int, TagName] = {}
         self._deadline_s = 0.0
         self._db.set_progress_handler(self._too_long, 10_000)
-        self._get(lambda db: db.execute("SELECT 1 FROM meta").fetchone())
 
     def __enter__(self) -> Self:
         return self

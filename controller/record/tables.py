@@ -68,6 +68,24 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     )
 
 
+def open_journal(path: Path) -> sqlite3.Connection:
+    """The same, for a file that must be a journal: Missing while it is being made, Damaged if it is none."""
+    db = open_for_reading(path)
+    try:
+        there = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
+    except sqlite3.DatabaseError as error:
+        db.close()
+        if is_damage(error):
+            raise damaged(path, error) from error
+        raise
+    if "meta" in there:
+        return db
+    db.close()
+    if there:
+        raise damaged(path, ValueError("it is not a journal"))
+    raise Missing(f"{path} is still empty: the service has only begun to make it")
+
+
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether SQLite says that the file itself is wrong, not the disk below it."""
     code = getattr(error, "sqlite_errorcode", None)

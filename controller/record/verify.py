@@ -68,7 +68,11 @@ def verify(
     """
     path = directory / tables.FILE
     verdict = Verdict()
-    db = tables.open_for_reading(path)
+    try:
+        db = tables.open_journal(path)
+    except Damaged as error:
+        verdict.say(path.name, 0, str(error))
+        return verdict
     try:
         deep = not is_locked(directory, tables.LOCK) if deep is None else deep
         counted = _Counted(db, progress)

@@ -144,8 +144,10 @@ class Writer:
                 self._told_s = time.monotonic()
             self._trouble = None
             self._waiting.reason = ""
+        seq = self.head.seq - len(commit.events)
         for work in works:
-            work.future.set_result(self.head.seq)
+            seq += len(work.events)
+            work.future.set_result(seq)
             if work.job is not None:
                 self._jobs.append(work.job)
 
