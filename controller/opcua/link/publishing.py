@@ -79,7 +79,7 @@ class Publisher:
         self._gap = gap
         self._acknowledgements: list[ua.SubscriptionAcknowledgement] = []
         self._malformed = 0
-        self._waiting = 0
+        self._requesters = timing.outstanding
         self.subscriptions: dict[int, Subscription] = {}
 
     async def run(self) -> None:
@@ -97,17 +97,15 @@ class Publisher:
             request = ua.PublishRequest()
             request.Parameters.SubscriptionAcknowledgements = self._acknowledgements
             self._acknowledgements = []
-            self._waiting += 1
             try:
                 body = await self._connection.publish(request)
             except Refused as refused:
-                if refused.status == BAD_TOO_MANY_PUBLISH_REQUESTS and self._waiting > 1:
+                if refused.status == BAD_TOO_MANY_PUBLISH_REQUESTS and self._requesters > 1:
+                    self._requesters -= 1
                     return  # the server wants fewer of us; the others go on
                 if refused.status == BAD_TIMEOUT:
                     continue
                 raise LinkLost(f"publish: {describe(refused.status)}") from refused
-            finally:
-                self._waiting -= 1
             self._counters.received_bytes += len(body)
             try:
                 message = decode_publish(body)
