@@ -310,6 +310,7 @@ def test_link_faults_are_named_by_kind_target_and_amount() -> None:
         ("hang:Q", "no PLC 'Q'; this plant has L, R, S"),
         ("hang:L:soon", "'soon' is no duration"),
         ("badnode:XX-1", "no tag 'XX-1'"),
+        ("kill:L:-5s", "only a clock"),
     ],
 )
 def test_a_link_fault_that_cannot_be_is_refused_with_what_was_expected(text: str, says: str) -> None:

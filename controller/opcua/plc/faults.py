@@ -78,6 +78,8 @@ def parse_link_fault(text: str, plant: Plant) -> LinkFault:
         plc, tag = names.index(target), ""
     amount = duration_s(parts[1]) if len(parts) > 1 else kind.amount
     for_s = duration_s(parts[2]) if len(parts) > 2 else kind.for_s
+    if (amount < 0.0 and name != "skew") or (for_s or 0.0) < 0.0:
+        raise ValueError(f"'{text}': only a clock can be wrong by less than nothing")
     return LinkFault(name, plc, tag, amount, for_s)
 
 

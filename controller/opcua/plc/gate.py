@@ -61,7 +61,7 @@ class Pipe:
         if self._closed:
             return
         if not self._queue and not self._gate.held and self._gate.delay_s == 0.0:
-            self._sink(data)
+            self._deliver(data)
             return
         self._queue.append((self._loop.time() + self._gate.delay_s, data))
         self._bytes += len(data or b"")
@@ -90,5 +90,10 @@ class Pipe:
         while self._queue and not self._gate.held and self._queue[0][0] <= now:
             _, data = self._queue.popleft()
             self._bytes -= len(data or b"")
-            self._sink(data)
+            self._deliver(data)
         self.resume()
+
+    def _deliver(self, data: bytes | None) -> None:
+        self._sink(data)
+        if data is None:
+            self.close()
