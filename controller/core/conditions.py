@@ -9,6 +9,7 @@ of trips) a delay runs on through UNKNOWN; see alarms/comparison.py.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -80,6 +81,7 @@ class Node(Protocol):
     def reset(self) -> None: ...
     def moment(self, sight: Sight) -> Moment: ...
     def states(self) -> Iterator[LeafState]: ...
+    def leaves(self) -> Iterator[Leaf]: ...
     def tags(self) -> Iterator[int]: ...
     def others(self) -> Iterator[int]: ...
 
@@ -100,7 +102,7 @@ def _forget(state: LeafState) -> None:
     state.verdict, state.since_s = False, None
 
 
-class Leaf:
+class Leaf(ABC):
     """One tag against something; the parts that Compare and State share."""
 
     def __init__(self, tag: int, for_s: float, strict: bool) -> None:
@@ -117,6 +119,10 @@ class Leaf:
             state.turned_ns = sight.image.given_ns.item(self.tag)
             state.arrival = sight.image.arrival.item(self.tag)
 
+    @abstractmethod
+    def stirs(self, image: Image) -> bool:
+        """Whether the present value changes the verdict before the delay. Cheap; asked at every change."""
+
     def reset(self) -> None:
         _forget(self.state)
 
@@ -129,6 +135,9 @@ class Leaf:
 
     def states(self) -> Iterator[LeafState]:
         yield self.state
+
+    def leaves(self) -> Iterator[Leaf]:
+        yield self
 
     def tags(self) -> Iterator[int]:
         yield self.tag
@@ -156,6 +165,15 @@ class CompareNode(Leaf):
         self.turn(raw, sight)
         return _delay(state, raw, sight, self.for_s, self.strict)
 
+    def stirs(self, image: Image) -> bool:
+        rule, state = self.rule, self.state
+        if image.status.item(rule.tag) & SEVERITY_MASK:
+            return state.held_s is None and state.raw is not Tri.UNKNOWN
+        if state.held_s is not None or state.raw is Tri.UNKNOWN:
+            return True
+        value = image.value.item(rule.tag)
+        return beyond(rule.op, rule.limit, rule.hysteresis, value, state.beyond) is not state.beyond
+
     def _unseen(self, sight: Sight) -> Tri:
         state, hold_s = self.state, self.rule.hold_s
         if not hold_s or state.raw is Tri.UNKNOWN:
@@ -181,6 +199,11 @@ class StateNode(Leaf):
         self.turn(raw, sight)
         return _delay(self.state, raw, sight, self.for_s, self.strict)
 
+    def stirs(self, image: Image) -> bool:
+        value = image.good_value(self.tag)
+        raw = Tri.UNKNOWN if value is None else Tri.of(value in self.values)
+        return raw is not self.state.raw
+
 
 class TrippedNode:
     """Whether another interlock stands tripped."""
@@ -198,6 +221,9 @@ class TrippedNode:
         return sight.trip_moments.get(self.interlock, Moment(sight.plant_s, 0, 0, MIXED))
 
     def states(self) -> Iterator[LeafState]:
+        yield from ()
+
+    def leaves(self) -> Iterator[Leaf]:
         yield from ()
 
     def tags(self) -> Iterator[int]:
@@ -240,6 +266,10 @@ class VoteNode:
         for term in self.terms:
             yield from term.states()
 
+    def leaves(self) -> Iterator[Leaf]:
+        for term in self.terms:
+            yield from term.leaves()
+
     def tags(self) -> Iterator[int]:
         for term in self.terms:
             yield from term.tags()
@@ -266,6 +296,9 @@ class NotNode:
 
     def states(self) -> Iterator[LeafState]:
         return self.term.states()
+
+    def leaves(self) -> Iterator[Leaf]:
+        return self.term.leaves()
 
     def tags(self) -> Iterator[int]:
         return self.term.tags()

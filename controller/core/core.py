@@ -65,17 +65,13 @@ class Core:
     def _wire(self) -> None:
         """Index: tag -> what has to be looked at when it changes."""
         count = len(self.plant.tags)
-        self._interlocks_of: list[list[int]] = [[] for _ in range(count)]
         self._commands_of: list[list[int]] = [[] for _ in range(count)]
-        for logic in self.interlocks.logics:
-            for tag in logic.tags:
-                self._interlocks_of[tag].append(logic.rule.index)
         for command in self.plant.commands:
             for tag in self.commands.inputs(command.index):
                 self._commands_of[tag].append(command.index)
         self._watched: NDArray[np.bool_] = np.array(
             [
-                bool(self._interlocks_of[tag] or self._commands_of[tag] or tag in self.formulas.users)
+                self.interlocks.reads(tag) or bool(self._commands_of[tag]) or tag in self.formulas.users
                 for tag in range(count)
             ],
             np.bool_,
@@ -199,8 +195,9 @@ class Core:
             self.decisions.tell(self.formulas.recompute(affected, self.image, now))
         for tag in (*watched, *affected):
             self._seen.add(tag)
-            self.interlocks.touch(self._interlocks_of[tag])
-            self.commands.touch(self._commands_of[tag])
+            self.interlocks.stir(tag)
+            if self._commands_of[tag]:
+                self.commands.touch(self._commands_of[tag])
             self.windows.keep(tag, now.utc_ns, self.image)
 
     def _restored(self, plc: int, now: Now) -> None:
@@ -215,7 +212,7 @@ class Core:
         self.image.receive_s[tags] = now.mono_s
         self.image.changed_s[tags] = now.mono_s
         self.commands.touch_plc(plc)
-        self._touch_readers(tags.tolist())
+        self.interlocks.touch_all()
 
     def _lost(self, plc: int, reason: str, now: Now, *, reconnect: bool) -> None:
         """One event, whatever number of tags it has; every one of them turns Bad."""
@@ -230,10 +227,6 @@ class Core:
         self.decisions.tell(self.image.mark(tags, BAD_NO_COMMUNICATION, now, plc))
         self._changed(tags[self._watched[tags]].tolist(), now)
         self.commands.touch_plc(plc)
-
-    def _touch_readers(self, tags: Iterable[int]) -> None:
-        for tag in tags:
-            self.interlocks.touch(self._interlocks_of[tag])
 
     def _by_time(self, now: Now) -> None:
         for plc, reason in list(self.liveness.late(now)):

@@ -35,14 +35,16 @@ from controller.plant.tags import Derived
 
 @dataclass(slots=True)
 class Live:
-    """demand: the vote of the causes. The deadlines are when it wants to be looked at next.
+    """demand: the vote of the causes; masked: not asked for now. The deadlines are when it wants to be
+    looked at next. stands: as the durable trip, for the gate.
 
     unknown_s: wall second since which the demand is unknown. reset_*: the delay of the reset rule.
     """
 
     demand: Tri = Tri.UNKNOWN
     answers: list[Tri] = field(default_factory=list)
-    changed_utc_ns: list[int] = field(default_factory=list)
+    masked: bool = False
+    stands: bool = False
     demand_told: bool = False
     unknown_s: float | None = None
     unknown_told: bool = False
@@ -84,8 +86,7 @@ class Logic:
         self.causes = [compiled(cause.condition, strict=False) for cause in rule.causes]
         self.while_ = None if rule.while_ is None else compiled(rule.while_, strict=True)
         self.reset = None if rule.reset.condition is None else compiled(rule.reset.condition, strict=True)
-        count = len(rule.causes)
-        self.live = Live(answers=[Tri.UNKNOWN] * count, changed_utc_ns=[0] * count)
+        self.live = Live(answers=[Tri.UNKNOWN] * len(rule.causes))
         self.cause_tags = tuple(dict.fromkeys(tag for node in self.causes for tag in node.tags()))
         nodes = [*self.causes, *(node for node in (self.while_, self.reset) if node is not None)]
         checked = [effect.condition for effect in rule.effects if isinstance(effect, CheckedEffect)]
@@ -97,12 +98,15 @@ class Logic:
 
     def judge(self, sight: Sight) -> Tri:
         """The demand: enough causes true, not enough, or not to be known. Masked causes are false."""
-        if self.while_ is not None and self.while_.evaluate(sight) is Tri.FALSE:
-            for node in self.causes:
-                node.reset()
+        masked = self.while_ is not None and self.while_.evaluate(sight) is Tri.FALSE
+        if masked:
+            if not self.live.masked:
+                for node in self.causes:
+                    node.reset()
             self.live.answers = [Tri.FALSE] * len(self.causes)
         else:
             self.live.answers = [node.evaluate(sight) for node in self.causes]
+        self.live.masked = masked
         self.live.demand = vote(self.rule.needed, self.live.answers)
         return self.live.demand
 
