@@ -41,7 +41,7 @@ def taken(core: Core) -> dict[str, Any]:
     """Everything that `put` needs, as dicts, lists, numbers, strings and bytes."""
     plain = msgspec.to_builtins
     return {
-        "durable": plain(core.durable),
+        "durable": plain(core.durable, str_keys=True),
         "image": _arrays(core.image, IMAGE)
         | {"texts": dict(core.image.texts), "arrivals": core.image.arrivals},
         "waiting": _arrays(core.waiting, WAITING)
@@ -135,7 +135,7 @@ def _leaves(core: Core) -> Iterator[LeafState]:
 
 
 def _as(kind: type[T], data: object) -> T:
-    return msgspec.convert(data, kind)
+    return msgspec.convert(data, kind, str_keys=True)
 
 
 def _copy(source: LeafState, target: LeafState) -> None:
