@@ -77,7 +77,7 @@ async def run_demo(demo: Demo) -> None:
 async def _run(demo: Demo, data: Path, place: Runtime) -> None:
     events = _Events()
     supervisor = Supervisor(events.hear)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, events.stop.set)
     control = place.directory / "simulator.sock"
     async with asyncio.TaskGroup() as tasks:

@@ -122,7 +122,7 @@ async def _until_stopped(*work: Any) -> None:
     import signal
 
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(one) for one in work]
