@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alarms.signal import BAD_SENSOR_FAILURE, GOOD
@@ -48,6 +48,7 @@ READINGS = st.lists(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(READINGS)
 def test_every_tag_reads_back_as_it_was_last_set(readings: list[tuple[Tag, float | str]]) -> None:
     image = Image(PLANT, CODESYS)
@@ -61,6 +62,7 @@ def test_every_tag_reads_back_as_it_was_last_set(readings: list[tuple[Tag, float
         assert shown == (value if isinstance(value, str) else pytest.approx(value, rel=1e-6))
 
 
+@settings(max_examples=40, deadline=None)
 @given(READINGS)
 def test_only_nodes_that_changed_are_told(readings: list[tuple[Tag, float | str]]) -> None:
     image = Image(PLANT, CODESYS)
