@@ -294,7 +294,8 @@ class Commands:
         now_s = self.decisions.now.mono_s
         if live.undone_s is None:
             live.undone_s = now_s
-        due_s = live.undone_s + word.within_s
+        never_sent = all(want.effect.attempts == 0 for want in done)  # it was so already; now it is not
+        due_s = live.undone_s + (0.0 if never_sent else word.within_s)
         if now_s < due_s:
             live.due_s = min(live.due_s, due_s)
             return

@@ -8,7 +8,7 @@ new sequence number and at most ATTEMPTS_MAX times in all, only
 - after `unknown`, when it was never sent (PLC not reachable), or when Good feedback shows that it did
   not take effect and the PLC's Good echo shows that it did not take the command either;
 - after `done`, when Good feedback shows for as long as the word may take that somebody has undone it
-  (`command.undone`).
+  (`command.undone`; at once when nothing had been sent, because the feedback was there `already`).
 """
 
 from __future__ import annotations

@@ -305,6 +305,16 @@ def test_what_somebody_undoes_while_the_trip_stands_is_told_and_asked_for_again(
     assert stage.folded() == stage.core.durable.bare()
 
 
+def test_what_was_so_already_and_is_no_longer_is_asked_for_at_once() -> None:
+    stage = connected(plant())
+    stage.show({"XV-1.ZSC": 1.0})
+    stage.show({"T-1": 11.0})
+    assert effect(stage) == ("done", "already")
+    stage.advance(30.0)
+    stage.show({"XV-1.ZSC": 0.0})
+    assert stage.words() == ["shut"], "the first write, so nothing is sent again"
+
+
 def test_feedback_that_only_flickers_is_not_undone() -> None:
     stage = tripped()
     stage.obey(stage.writes()[0], {"XV-1.ZSC": 1.0})

@@ -295,7 +295,7 @@ def test_a_snapshot_is_plain_data() -> None:
             assert all(isinstance(key, str) for key in value)
             for inner in value.values():
                 check(inner)
-        elif isinstance(value, list):
+        elif isinstance(value, list | tuple):
             for inner in value:
                 check(inner)
         else:
