@@ -33,7 +33,7 @@ _NUMBER_LIKE: Final = re.compile(
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
 _WHOLE: Final = re.compile(r"[-+]?[0-9]{1,18}")
-_REAL: Final = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?")
+_REAL: Final = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*(?:[eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)")
 
 
 class _Unusual(Exception):
