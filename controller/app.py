@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -31,6 +31,7 @@ from controller.record.intents import IntentRing
 from controller.record.journal import Journal
 from controller.record.recorder import Recorder
 from controller.record.retention import Keep
+from controller.replay import core_state
 from controller.schedule import housekeeping
 
 DURABLE_VERSION: Final = "1"  # of the durable state's shape; a snapshot of another is left, events fold alone
@@ -60,8 +61,11 @@ async def run_core(plant: Plant, options: Options, on_ready: Callable[[], None])
         place = runtime.create(options.data)
         intents = stack.enter_context(IntentRing.open(place.intents))
         core = restored_core(plant, journal)
-        core.reconcile([intent.context for intent in intents.all()])
-        recorder = stack.enter_context(Recorder.open(options.data, plant, options.texts, core.snapshot))
+        unfinished: list[Mapping[str, Any]] = [intent.context for intent in intents.all()]
+        core.reconcile(unfinished)
+        recorder = stack.enter_context(
+            Recorder.open(options.data, plant, options.texts, lambda: core_state(core, unfinished))
+        )
         inbox = Inbox()
         links = {
             plc.index: Link(plc, plant, options.endpoints.get(plc.name, plc.endpoint), inbox.put)

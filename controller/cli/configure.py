@@ -57,11 +57,11 @@ def matrix(
     out: Annotated[Path, typer.Option("--out", help="Folder for matrix.html and matrix.csv.")] = Path(),
 ) -> None:
     """Write the cause-and-effect matrix as HTML (phone, print) and CSV."""
-    from controller import matrix as page
+    from controller.matrix import matrix_csv, matrix_html
 
     checked = load_plant(plant)
     out.mkdir(parents=True, exist_ok=True)
-    for name, text in (("html", page.matrix_html(checked)), ("csv", page.matrix_csv(checked))):
+    for name, text in (("html", matrix_html(checked)), ("csv", matrix_csv(checked))):
         target = out / f"{checked.name}-matrix.{name}"
         target.write_text(text, encoding="utf-8")
         typer.echo(str(target))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +12,7 @@ import typer
 
 from controller.cli.options import fail
 
-journal = typer.Typer(no_args_is_help=True, help="The journal: prove it, export it.")
+journal = typer.Typer(no_args_is_help=True, help="The journal: prove it, export it, set a damaged one aside.")
 DataDirectory = Annotated[
     Path, typer.Option("--data", envvar="HELOOP_DATA", exists=True, file_okay=False, help="Data directory.")
 ]
@@ -19,7 +22,7 @@ DataDirectory = Annotated[
 def verify(
     data: DataDirectory,
     head: Annotated[
-        list[str] | None, typer.Option("--head", help="NUMBER:HASH that was sent out, to be found.")
+        list[str] | None, typer.Option("--head", help="NUMBER:HASH that was sent out, to be found again.")
     ] = None,
 ) -> None:
     """Prove that the journal is what was written: hash chain, anchors, every sample, the file itself."""
@@ -28,7 +31,7 @@ def verify(
     from controller.record.verify import verify as prove
 
     try:
-        verdict = prove(data, [Head.parse(text) for text in head or ()])
+        verdict = prove(data, [Head.parse(text) for text in head or ()], progress=_progress("verified"))
     except (RecordError, ValueError) as error:
         fail(str(error))
     for remark in verdict.remarks:
@@ -42,5 +45,117 @@ def verify(
     )
 
 
+@journal.command("export")
+def export(
+    data: DataDirectory,
+    form: Annotated[
+        str, typer.Option("--format", help="csv, parquet or line (InfluxDB line protocol).")
+    ] = "csv",
+    events: Annotated[bool, typer.Option("--events", help="The events instead of the samples.")] = False,
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="Only this tag (repeat it).")] = None,
+    from_: Annotated[str, typer.Option("--from", help="ISO time, UTC unless it says otherwise.")] = "",
+    to: Annotated[str, typer.Option("--to", help="ISO time, exclusive.")] = "",
+    out: Annotated[Path | None, typer.Option("--out", help="File; default: standard output.")] = None,
+) -> None:
+    """Write samples or events in a form that other programs read."""
+    from controller.record.errors import RecordError
+    from controller.record.export import FORMS, export_events, export_samples
+    from controller.record.reader import Where
+
+    if form not in FORMS:
+        fail(f"--format {form}: there are {', '.join(FORMS)}", 2)
+    from_ns, to_ns = _time_ns(from_, 0), _time_ns(to, 2**62)
+    try:
+        if events:
+            where = Where(from_ns=from_ns, to_ns=to_ns)
+            count = export_events(data, out, form, where=where, progress=_share("exported"))
+        else:
+            count = export_samples(
+                data, out, form, tags=tag, from_ns=from_ns, to_ns=to_ns, progress=_share("exported")
+            )
+    except RecordError as error:
+        fail(str(error))
+    typer.echo(f"{count} {'events' if events else 'rows'}{f' in {out}' if out else ''}", err=True)
+
+
+@journal.command("set-aside")
+def set_aside(data: DataDirectory) -> None:
+    """Rename a damaged journal so that the service can start with a new one; nothing is deleted."""
+    from controller.record.aside import set_aside as move
+    from controller.record.errors import RecordError
+
+    try:
+        for path in move(data):
+            typer.echo(f"kept as {path}")
+    except RecordError as error:
+        fail(str(error))
+
+
+def compact(
+    data: DataDirectory,
+    keep_days: Annotated[float | None, typer.Option("--keep-days", help="Drop older history.")] = None,
+) -> None:
+    """Fold the journal's samples into history.db (a process of its own; the service runs it each hour)."""
+    from controller.record.compaction import compact as fold
+    from controller.record.errors import RecordError
+
+    try:
+        done = fold(data, keep_days=keep_days)
+    except RecordError as error:
+        fail(str(error))
+    typer.echo(f"history is up to block {done.upto}")
+
+
+def replay(
+    recording: Annotated[
+        Path, typer.Argument(exists=True, help="Data directory, recording folder or segment.")
+    ],
+) -> None:
+    """Make the recorded decisions again and compare them with the journal, byte for byte."""
+    from controller.record.errors import RecordError
+    from controller.record.tables import FILE
+    from controller.replay import NotReplayable
+    from controller.replay import replay as again
+
+    try:
+        outcome = again(recording, recording if (recording / FILE).exists() else None)
+    except (RecordError, NotReplayable) as error:
+        fail(str(error))
+    typer.echo(
+        f"{outcome.steps} steps, {outcome.events} events, {outcome.compared} compared with the journal, "
+        f"{outcome.holes} holes; recorded by heloop {', '.join(outcome.software)}"
+    )
+    if outcome.difference:
+        fail(f"decided differently:\n{outcome.difference}")
+
+
+def _time_ns(text: str, otherwise: int) -> int:
+    if not text:
+        return otherwise
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"'{text}' is no time; write 2026-10-31T14:00", 2)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1e9)
+
+
+def _progress(what: str) -> Callable[[int, int], None]:
+    def show(done: int, of: int) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{what} {done} of {of} ")
+
+    return show
+
+
+def _share(what: str) -> Callable[[int, float], None]:
+    def show(done: int, share: float) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{what} {done}, {share:.0%} ")
+
+    return show
+
+
 def register(app: typer.Typer) -> None:
     app.add_typer(journal, name="journal")
+    app.command()(compact)
+    app.command()(replay)

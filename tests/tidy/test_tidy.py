@@ -33,7 +33,7 @@ LAYERS = [
         "controller.matrix",
         "alarms.receivers",
     },
-    {"controller.cli", "controller.app", "controller.answers", "controller.__main__"},
+    {"controller.cli", "controller.app", "controller.answers", "controller.replay", "controller.__main__"},
 ]
 NEIGHBOURS = {
     ("controller.followers", "controller.opcua"),
@@ -44,6 +44,8 @@ NEIGHBOURS = {
     ("controller.loop", "controller.record"),
     ("controller.schedule", "controller.record"),
     ("controller.app", "controller.answers"),
+    ("controller.app", "controller.replay"),
+    ("controller.cli", "controller.replay"),
     ("controller.cli", "controller.app"),
     ("controller.__main__", "controller.cli"),
 }
