@@ -62,7 +62,7 @@ class Derived:
 
     expression: str
     inputs: tuple[int, ...]  # tag indices, in the order of the expression's names
-    names: tuple[str, ...]  # the Python names in the expression, e.g. ('PT_107', 'TT_108')
+    names: tuple[str, ...]  # the same tags by name, as the expression spells them: ('PT-107', 'TT-108')
 
 
 @dataclass(frozen=True, slots=True)
