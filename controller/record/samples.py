@@ -22,8 +22,10 @@ from controller.record.errors import Damaged
 VERSION: Final = 1
 REPLACED: Final = 1  # flag: the source time was replaced by the receive time; the original is kept
 MISPLACED: Final = 2  # flag: moved by nanoseconds so that times rise strictly per tag; original kept
-_HEAD: Final = struct.Struct("<BBBBIqIIIIII")
+_HEAD: Final = struct.Struct("<BBBBIqIIIII")
+_CRC: Final = struct.Struct("<I")
 _UNITS: Final = (1, 100, 1_000_000)  # ns: nothing known, OPC UA's tick, milliseconds
+_NOTHING: Final = np.empty(0, np.uint8)
 _WIDTHS: Final[dict[int, np.dtype[Any]]] = {
     1: np.dtype("<u1"),
     2: np.dtype("<u2"),
@@ -96,28 +98,29 @@ def encode(rows: Samples) -> bytes:
     """The numeric rows as a blob; `decode` gives them back bit for bit."""
     n = len(rows.tags)
     tag_width = 2 if n == 0 or int(rows.tags.max()) < 0x10000 else 4
-    unit, time_width, base_ns, deltas, odd = _pack_times(rows.time_ns)
+    unit, time_width, base_ns, deltas = _pack_times(rows.time_ns)
     values, wide = _pack_values(rows.values)
-    bad = np.flatnonzero(rows.status).astype("<u4")
-    flagged = np.flatnonzero(rows.flags).astype("<u4")
-    columns = [rows.tags.astype(_WIDTHS[tag_width]), deltas, odd, rows.time_ns[odd].astype("<i8"), *values]
-    if 2 * len(bad) > n:
-        columns.append(rows.status.astype("<u4"))
-    else:
-        columns += [bad, rows.status[bad].astype("<u4")]
-    columns += [flagged, rows.flags[flagged], rows.original_ns[flagged].astype("<i8")]
-    body = b"".join(column.tobytes() for column in columns)
-    counts = (len(odd), wide, len(bad), len(flagged))
-    head = _HEAD.pack(VERSION, tag_width, unit, time_width, n, base_ns, *counts, len(body), 0)
-    return head[:-4] + struct.pack("<I", zlib.crc32(body, zlib.crc32(head))) + body
+    columns = [rows.tags.astype(_WIDTHS[tag_width]), deltas, *values]
+    bad = flagged = 0
+    if rows.status.any():
+        places = np.flatnonzero(rows.status).astype("<u4")
+        bad = len(places)
+        columns += [rows.status.astype("<u4")] if 2 * bad > n else [places, rows.status[places].astype("<u4")]
+    if rows.flags.any():
+        places = np.flatnonzero(rows.flags).astype("<u4")
+        flagged = len(places)
+        columns += [places, rows.flags[places], rows.original_ns[places].astype("<i8")]
+    body = b"".join([column.tobytes() for column in columns])
+    head = _HEAD.pack(VERSION, tag_width, unit, time_width, n, base_ns, wide, bad, flagged, len(body), 0)
+    return head[:-4] + _CRC.pack(zlib.crc32(body, zlib.crc32(head))) + body
 
 
 def decode(blob: bytes, texts: bytes | None = None) -> Samples:
     """Raises Damaged when the blob is not one, or is not as it was written."""
     if len(blob) < _HEAD.size:
         raise Damaged(f"a sample blob of {len(blob)} bytes is too short")
-    version, tag_width, unit, time_width, n, base_ns, odd, wide, bad, flagged, length, crc = (
-        _HEAD.unpack_from(blob)
+    version, tag_width, unit, time_width, n, base_ns, wide, bad, flagged, length, crc = _HEAD.unpack_from(
+        blob
     )
     if version != VERSION:
         raise Damaged(f"a sample blob of version {version}: this software reads version {VERSION}")
@@ -130,19 +133,18 @@ def decode(blob: bytes, texts: bytes | None = None) -> Samples:
     time_ns = np.full(n, base_ns, np.int64)
     if time_width:
         time_ns += take.next(_WIDTHS[time_width], n).astype(np.int64) * _UNITS[unit]
-    places = take.next("<u4", odd)
-    time_ns[places] = take.next("<i8", odd)
     values = _unpack_values(take, n, wide)
     status = np.zeros(n, np.uint32)
     if 2 * bad > n:
         status[:] = take.next("<u4", n)
-    else:
+    elif bad:
         places = take.next("<u4", bad)
         status[places] = take.next("<u4", bad)
     flags, original_ns = np.zeros(n, np.uint8), np.zeros(n, np.int64)
-    places = take.next("<u4", flagged)
-    flags[places] = take.next("<u1", flagged)
-    original_ns[places] = take.next("<i8", flagged)
+    if flagged:
+        places = take.next("<u4", flagged)
+        flags[places] = take.next("<u1", flagged)
+        original_ns[places] = take.next("<i8", flagged)
     return Samples(tags, values, status, time_ns, flags, original_ns, decode_texts(texts))
 
 
@@ -159,26 +161,22 @@ def decode_texts(blob: bytes | None) -> tuple[TextSample, ...]:
         raise Damaged(f"a text blob does not decode: {error}") from error
 
 
-def _pack_times(time_ns: NDArray[np.int64]) -> tuple[int, int, int, Ints, Ints]:
-    """(unit code, width, base, deltas, odd rows): the cheapest of the units; odd rows do not fit it."""
-    n = len(time_ns)
-    nothing = np.empty(0, "<u4")
-    if n == 0:
-        return 0, 0, 0, nothing, nothing
+def _pack_times(time_ns: NDArray[np.int64]) -> tuple[int, int, int, Ints]:
+    """(unit code, width, base, deltas): from the earliest, in the largest unit that is exact for all."""
+    if not len(time_ns):
+        return 0, 0, 0, _NOTHING
     base = int(time_ns.min())
-    best: tuple[int, int, int, int, Ints, Ints] | None = None
-    since = time_ns.view(np.uint64) - np.uint64(base % 2**64)  # modulo 2^64: no distance is too far
-    for code, unit in enumerate(_UNITS):
-        deltas, rest = np.divmod(since, np.uint64(unit)) if unit > 1 else (since, None)
-        odd = nothing if rest is None else np.flatnonzero(rest)
-        top = int(deltas.max())
-        width = 0 if top == 0 else 1 if top < 0x100 else 2 if top < 0x10000 else 4 if top < 2**32 else 8
-        cost = n * width + 12 * len(odd)
-        if best is None or cost < best[0]:
-            best = (cost, code, width, base, deltas, odd)
-    assert best is not None
-    _, code, width, base, deltas, odd = best
-    return code, width, base, deltas.astype(_WIDTHS[width]) if width else nothing, odd.astype("<u4")
+    deltas = time_ns.view(np.uint64) - np.uint64(base % 2**64)  # modulo 2^64: no distance is too far
+    code = 0
+    for coarse in (2, 1):
+        unit = np.uint64(_UNITS[coarse])
+        if deltas[-1] % unit == 0 and bool((deltas // unit * unit == deltas).all()):
+            deltas //= unit
+            code = coarse
+            break
+    top = int(deltas.max())
+    width = 0 if top == 0 else 1 if top < 0x100 else 2 if top < 0x10000 else 4 if top < 2**32 else 8
+    return code, width, base, deltas.astype(_WIDTHS[width]) if width else _NOTHING
 
 
 def _pack_values(values: NDArray[np.float64]) -> tuple[list[Ints], int]:

@@ -72,11 +72,11 @@ class JournalModel(RuleBasedStateMachine):
         self.samples += [(tag, value, 0) for tag, value in samples]
         self.promised.append((future, len(self.events)))
         if wait:
-            future.result(10)
+            future.result(60)
 
     @rule(data=st.binary(max_size=40))
     def snapshot(self, data: bytes) -> None:
-        self.journal.snapshot(data, "v", self.now()).result(10)
+        self.journal.snapshot(data, "v", self.now()).result(60)
         with Reader(self.directory) as reader:
             kept = reader.snapshot()
             assert kept is not None
@@ -97,14 +97,14 @@ class JournalModel(RuleBasedStateMachine):
     @rule()
     def forget_all_samples(self) -> None:
         self.settle()
-        self.journal.retain(Keep(samples_days=-1.0), self.now()).result(10)
+        self.journal.retain(Keep(samples_days=-1.0), self.now()).result(60)
         self.samples = []
 
     def settle(self) -> None:
         """The disk works again, and everything promised comes true, in order."""
         self.disk.at = 0
-        self.journal.append([], [], self.now()).result(10)
-        numbers = [future.result(10) for future, _ in self.promised]
+        self.journal.append([], [], self.now()).result(60)
+        numbers = [future.result(60) for future, _ in self.promised]
         assert numbers == sorted(numbers)
         assert all(number >= events for number, (_, events) in zip(numbers, self.promised, strict=True))
         self.promised = []
@@ -142,5 +142,5 @@ class JournalModel(RuleBasedStateMachine):
         shutil.rmtree(self.directory)
 
 
-JournalModel.TestCase.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+JournalModel.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
 TestJournal = JournalModel.TestCase

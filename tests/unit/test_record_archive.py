@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.core.effects import Values
@@ -180,6 +180,7 @@ rows = st.tuples(
 )
 
 
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.lists(rows, max_size=12), st.integers(1, 40)), max_size=25))
 def test_whole_batches_keep_what_the_rule_row_by_row_keeps(story: list[tuple[list[Row], int]]) -> None:
     archive = Archive(TAGS)

@@ -32,12 +32,12 @@ def recorded(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         if minute == 4:
             rows.append((1, float("nan"), 0x80000000, minute * 60_000))
         texts = ((3, f'say "{minute}", ok\\', 0, T0 + minute * 60 * S),) if minute in {2, 7} else ()
-        journal.append([], [values(*rows, texts=texts)], Now(0, 0, T0 + minute * 60 * S)).result(10)
+        journal.append([], [values(*rows, texts=texts)], Now(0, 0, T0 + minute * 60 * S)).result(60)
         if minute == 5 and request.param == "half folded":
             compact(tmp_path)
     journal.append([replace(event(n), utc_ns=LATER + n) for n in range(3)])
     strange = Event("note, odd", "a b=c\\", 'line\n"two"', LATER + 2, 0.5, 1, {"µ": ["\\", None]})
-    journal.append([strange]).result(10)
+    journal.append([strange]).result(60)
     journal.close()
     if request.param == "folded":
         compact(tmp_path)

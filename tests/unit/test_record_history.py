@@ -101,7 +101,7 @@ def append(journal: Journal, minute: int, journal_tag: int = 0) -> None:
     rows = [(journal_tag, minute + third / 10, 0, minute * 60_000 + third * 20_000) for third in range(3)]
     rows += [(1, -minute, 0x80000000 if minute == 7 else 0, minute * 60_000)]
     texts = ((3, f"batch {minute}", 0, T0 + minute * 60 * S),) if minute % 10 == 0 else ()
-    journal.append([], [values(*rows, texts=texts)], Now(0, 0, T0 + minute * 60 * S)).result(10)
+    journal.append([], [values(*rows, texts=texts)], Now(0, 0, T0 + minute * 60 * S)).result(60)
 
 
 def everything(directory: Path) -> dict[str, list[tuple[int, float, int]]]:
@@ -163,14 +163,14 @@ def test_a_large_chunk_is_left_alone_and_the_hour_gets_another(
 
 def test_what_was_folded_in_outlives_the_journal(journal: Journal, tmp_path: Path) -> None:
     compact(tmp_path)
-    journal.retain(Keep(samples_days=0), Now(0, 0, T0 + 30 * 86_400 * S)).result(10)
+    journal.retain(Keep(samples_days=0), Now(0, 0, T0 + 30 * 86_400 * S)).result(60)
     assert everything(tmp_path) == EXPECTED
     journal.close()
     set_aside(tmp_path)
     assert everything(tmp_path) == EXPECTED
     other = [tag(0, "PT-303", "mbarg"), tag(1, "X-1"), tag(2, "LT-201")]  # numbers differ in the new journal
     new = Journal.open(tmp_path, "university", other, archived=False, limits=QUICK)
-    new.append([], [values((2, 99.0, 0, MINUTES * 60_000))], Now(0, 0, T0)).result(10)
+    new.append([], [values((2, 99.0, 0, MINUTES * 60_000))], Now(0, 0, T0)).result(60)
     assert everything(tmp_path)["LT-201"] == [*EXPECTED["LT-201"], (MINUTES * 60, 99.0, 0)]
     assert compact(tmp_path).blocks == 1
     assert everything(tmp_path)["LT-201"] == [*EXPECTED["LT-201"], (MINUTES * 60, 99.0, 0)]
@@ -194,7 +194,7 @@ def test_a_tag_whose_unit_was_changed_is_two_series(tmp_path: Path) -> None:
     for unit, value in (("mbarg", 250.0), ("barg", 0.25)):
         tags: list[Tag] = [tag(0, "PT-303", unit)]
         journal = Journal.open(tmp_path, "university", tags, archived=False, limits=QUICK)
-        journal.append([], [values((0, value, 0, value))], Now(0, 0, T0)).result(10)
+        journal.append([], [values((0, value, 0, value))], Now(0, 0, T0)).result(60)
         journal.close()
     for _ in range(2):
         with History(tmp_path) as history:
@@ -209,7 +209,7 @@ def test_a_row_that_was_written_twice_is_there_once(tmp_path: Path) -> None:
     """After a restart a tag that stood still is reported with the same source time again."""
     for value in (1.0, 1.0, 2.0):
         journal = Journal.open(tmp_path, "university", TAGS, limits=QUICK)
-        journal.append([], [values((0, value, 0, 0))], Now(0, 0, T0)).result(10)
+        journal.append([], [values((0, value, 0, 0))], Now(0, 0, T0)).result(60)
         journal.close()
     for _ in range(2):
         with History(tmp_path) as history:
@@ -230,7 +230,7 @@ def test_an_unknown_tag_and_an_empty_directory_are_said_to_be_so(journal: Journa
 
 def test_old_chunks_are_dropped_when_asked(journal: Journal, tmp_path: Path) -> None:
     compact(tmp_path, keep_days=1 / 24)
-    journal.retain(Keep(samples_days=0), Now(0, 0, T0 + 30 * 86_400 * S)).result(10)
+    journal.retain(Keep(samples_days=0), Now(0, 0, T0 + 30 * 86_400 * S)).result(60)
     assert everything(tmp_path)["PT-303"][0][0] == 3600
     journal.close()
 

@@ -14,9 +14,9 @@ from tests.unit.record_rows import T0, TAGS, event, now, values
 
 def test_what_was_appended_can_be_read_after_the_future_is_done(tmp_path: Path) -> None:
     journal = Journal.open(tmp_path, "university", TAGS)
-    assert journal.append([event(1), event(2)]).result(10) == 2
+    assert journal.append([event(1), event(2)]).result(60) == 2
     assert (
-        journal.append([event(3)], [values((0, 41.5, 0, 7), (1, 0.3, 0x80000000, 8))], now(10)).result(10)
+        journal.append([event(3)], [values((0, 41.5, 0, 7), (1, 0.3, 0x80000000, 8))], now(10)).result(60)
         == 3
     )
     with Reader(tmp_path) as reader:
@@ -39,7 +39,7 @@ def test_what_was_appended_can_be_read_after_the_future_is_done(tmp_path: Path) 
 def test_after_a_restart_the_numbers_and_the_chain_go_on(tmp_path: Path) -> None:
     for number in (1, 2, 3):
         journal = Journal.open(tmp_path, "university", TAGS)
-        assert journal.append([event(number)], [values((0, number, 0, number))]).result(10) == number
+        assert journal.append([event(number)], [values((0, number, 0, number))]).result(60) == number
         journal.close()
     assert not list(tmp_path.glob("*-wal"))
     with Reader(tmp_path) as reader:
@@ -75,7 +75,7 @@ def test_an_operator_finds_events_by_kind_source_severity_time_and_word(tmp_path
     journal = Journal.open(tmp_path, "university")
     kinds = ("alarm.raised", "interlock.tripped")
     journal.append([event(n, kind=kinds[n % 2], source=f"S-{n}") for n in range(1, 9)])
-    journal.append([event(9, kind="interlock.reset", severity=100)]).result(10)
+    journal.append([event(9, kind="interlock.reset", severity=100)]).result(60)
     with Reader(tmp_path) as reader:
         wanted = [
             (Where(kinds=("alarm.raised",)), [2, 4, 6, 8]),
@@ -113,7 +113,7 @@ def test_a_snapshot_covers_the_events_before_it(tmp_path: Path) -> None:
     journal = Journal.open(tmp_path, "university")
     journal.append([event(1), event(2)])
     journal.snapshot(b"after two", "0.1.0", now(5))
-    journal.append([event(3)]).result(10)
+    journal.append([event(3)]).result(60)
     with Reader(tmp_path) as reader:
         snapshot = reader.snapshot()
         assert snapshot is not None

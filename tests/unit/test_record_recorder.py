@@ -224,5 +224,5 @@ def test_where_nothing_was_recorded_that_is_said(tmp_path: Path) -> None:
 
 def wait_until_written(recorder: Recorder) -> None:
     with recorder._changed:
-        drained: Any = recorder._changed.wait_for(lambda: not recorder._waiting_bytes, 10)
+        drained: Any = recorder._changed.wait_for(lambda: not recorder._waiting_bytes, 60)
     assert drained

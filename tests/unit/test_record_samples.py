@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -51,7 +51,8 @@ def test_every_bit_comes_back(rows: Samples) -> None:
     assert same(decode(encode(rows)), rows)
 
 
-@given(st.lists(blocks(), min_size=1, max_size=4))
+@settings(max_examples=30)
+@given(st.lists(blocks(), min_size=1, max_size=3))
 def test_joined_blocks_are_their_rows_in_order(parts: list[Samples]) -> None:
     whole = joined(parts)
     for name in COLUMNS:

@@ -29,7 +29,7 @@ def story(journal: Journal, count: int = 6) -> list[Future[int]]:
     for number in range(1, count + 1):
         rows = values((0, number, 0, number), (1, -number, 0, number))
         futures.append(journal.append([event(number), event(number + 100)], [rows], now(number)))
-        futures[-1].result(10)
+        futures[-1].result(60)
     return futures
 
 
@@ -50,7 +50,13 @@ WHOLE_STORY = [number for n in range(1, 7) for number in (n, n + 100)]
 def calls_of_a_story(directory: Path) -> tuple[int, int]:
     disk = Disk()
     journal = Journal.open(
-        directory, "university", TAGS, limits=IMPATIENT, archived=False, connect=disk.connect
+        directory,
+        "university",
+        TAGS,
+        limits=IMPATIENT,
+        archived=False,
+        synchronous="OFF",
+        connect=disk.connect,
     )
     opened = disk.calls
     story(journal)
@@ -69,7 +75,13 @@ def test_whichever_call_fails_no_row_is_lost_and_none_is_written_twice(
         directory = tmp_path / str(at)
         disk = Disk(at, times, late)
         journal = Journal.open(
-            directory, "university", TAGS, limits=IMPATIENT, archived=False, connect=disk.connect
+            directory,
+            "university",
+            TAGS,
+            limits=IMPATIENT,
+            archived=False,
+            synchronous="OFF",
+            connect=disk.connect,
         )
         story(journal)
         journal.close()
@@ -117,7 +129,7 @@ def fill_up(journal: Journal) -> list[Future[int]]:
         n = len(appended)
         appended.append(journal.append([replace(event(n), text="x" * 2000)], [], now(n)))
         if n < 15:  # then as fast as it goes, until it does not go
-            appended[-1].result(10)
+            appended[-1].result(60)
     return appended
 
 
@@ -131,7 +143,7 @@ def test_a_full_disk_keeps_events_in_memory_and_says_so_when_it_is_back(tmp_path
     assert health.events_waiting >= 50
     assert not waiting[-1].done()
     disk.pages = 10_000  # somebody made room
-    assert [future.result(10) for future in waiting] == sorted(future.result() for future in waiting)
+    assert [future.result(60) for future in waiting] == sorted(future.result() for future in waiting)
     assert journal.health().failing == ""
     journal.close()
     assert verify(tmp_path).good
@@ -155,7 +167,7 @@ def test_what_is_held_for_a_full_disk_is_bounded_and_what_was_refused_is_told(tm
     assert health.rows_waiting <= 100 + limits.commit_rows
     assert health.rows_dropped > 400
     disk.pages = 10_000
-    journal.append([], [], now(1)).result(10)
+    journal.append([], [], now(1)).result(60)
     journal.close()
     assert verify(tmp_path).good
     losses = told(tmp_path, "record.overflow")
@@ -166,7 +178,7 @@ def test_what_is_held_for_a_full_disk_is_bounded_and_what_was_refused_is_told(tm
 def test_a_journal_closed_while_the_disk_refuses_says_what_was_not_written(tmp_path: Path) -> None:
     disk = Disk()
     journal = Journal.open(tmp_path, "university", limits=IMPATIENT, connect=disk.connect)
-    journal.append([event(1)]).result(10)
+    journal.append([event(1)]).result(60)
     disk.at, disk.times = disk.calls + 1, 10**9
     lost = journal.append([event(2)])
     journal.close()
@@ -181,7 +193,7 @@ def test_events_commit_in_the_order_they_were_appended_also_through_trouble(tmp_
     journal = Journal.open(tmp_path, "university", limits=IMPATIENT, connect=disk.connect)
     disk.at, disk.times = disk.calls + 5, 40
     futures = [journal.append([event(n)]) for n in range(300)]
-    numbers = [future.result(10) for future in futures]
+    numbers = [future.result(60) for future in futures]
     assert numbers == sorted(numbers)
     journal.close()
     assert ours(tmp_path) == list(range(300))
@@ -194,7 +206,7 @@ def test_a_clock_set_back_is_an_event_and_numbers_keep_the_order(tmp_path: Path)
     journal = Journal.open(tmp_path, "university")
     hour = Now(3600.0, 3600.0, T0 + 3600 * S)
     journal.append([event(1)], [], hour)
-    journal.append([event(2)], [], Now(3601.0, 3601.0, T0 + S)).result(10)
+    journal.append([event(2)], [], Now(3601.0, 3601.0, T0 + S)).result(60)
     journal.close()
     with Reader(tmp_path) as reader:
         assert [entry.kind for entry in reader.events()] == [
@@ -208,7 +220,7 @@ def test_a_clock_set_back_is_an_event_and_numbers_keep_the_order(tmp_path: Path)
 def test_a_clock_that_was_set_back_while_the_service_was_down_is_noticed_too(tmp_path: Path) -> None:
     for utc_ns in (T0 + 3600 * S, T0):
         journal = Journal.open(tmp_path, "university")
-        journal.append([replace(event(1), utc_ns=utc_ns)]).result(10)
+        journal.append([replace(event(1), utc_ns=utc_ns)]).result(60)
         journal.close()
     assert told(tmp_path, "clock.stepped_back") == [{"from_ns": T0 + 3600 * S, "to_ns": T0}]
 
@@ -216,7 +228,7 @@ def test_a_clock_that_was_set_back_while_the_service_was_down_is_noticed_too(tmp
 def test_a_clock_that_is_being_disciplined_is_no_event(tmp_path: Path) -> None:
     journal = Journal.open(tmp_path, "university")
     journal.append([event(1)], [], now(900))
-    journal.append([event(2)], [], now(0)).result(10)
+    journal.append([event(2)], [], now(0)).result(60)
     journal.close()
     assert told(tmp_path, "clock.stepped_back") == []
 
@@ -228,7 +240,7 @@ def test_a_clock_that_is_being_disciplined_is_no_event(tmp_path: Path) -> None:
 def written(tmp_path: Path) -> Path:
     journal = Journal.open(tmp_path, "university", TAGS, archived=False)
     story(journal, 60)
-    journal.snapshot(b"state", "0.1.0", now(60)).result(10)
+    journal.snapshot(b"state", "0.1.0", now(60)).result(60)
     journal.close()
     return tmp_path
 
@@ -345,7 +357,7 @@ def test_set_aside_keeps_everything_and_the_next_start_is_new(written: Path) -> 
     moved = set_aside(written)[0]
     assert moved.name == "journal.db.aside-1"
     journal = Journal.open(written, "university", [tag(0, "LT-201")])
-    assert journal.append([event(1)]).result(10) == 1
+    assert journal.append([event(1)]).result(60) == 1
     with pytest.raises(InUse):
         set_aside(written)
     journal.close()
