@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from controller.plant.blocks import DEPTH_MAX
 from controller.plant.document import Document, Path, Place
 from controller.plant.problems import Problem, Problems
 
@@ -83,6 +84,8 @@ class _Reading:
     seen: set[int] = field(default_factory=set)
 
     def plain(self, node: Node, path: Path) -> Any:
+        if len(path) > DEPTH_MAX:
+            raise RecursionError
         here = _position(node)
         place = Place(self.document, path)
         self.document.places.setdefault(path, here)

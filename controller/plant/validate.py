@@ -103,7 +103,7 @@ def _message(model: type[Model], found: list[Any], key: str) -> str:
     """One complaint in words; `found` are pydantic's for this spot."""
     first = found[0]
     kind, context = first["type"], first.get("ctx", {})
-    shown = _shown(first.get("input"))
+    shown, spoken_pattern = _shown(first.get("input")), _spoken(str(context.get("pattern")))
     if kind == "extra_forbidden":
         allowed = sorted(set(_keys(model, first["loc"])))
         return f"unknown key `{key}`" + (
@@ -120,7 +120,7 @@ def _message(model: type[Model], found: list[Any], key: str) -> str:
     spoken = {
         "condition": first["msg"],
         "effect": first["msg"],
-        "string_pattern_mismatch": f"{shown} is no proper `{key}`; it is {_spoken(str(context.get('pattern')))}",
+        "string_pattern_mismatch": f"{shown} is no proper `{key}`; it is {spoken_pattern}",
         "too_short": f"`{key}` is empty",
         "string_too_short": f"`{key}` is empty",
         "string_too_long": f"`{key}` is too long; at most {context.get('max_length')} characters",
