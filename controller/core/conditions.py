@@ -59,12 +59,13 @@ class Sight:
 
 @dataclass(slots=True)
 class LeafState:
-    """The verdict before the delay, when it last turned, and the delay itself.
+    """The verdict before the delay, when it last turned (a spell of UNKNOWN is no turn), and the delay.
 
     held_s: plant second since which the last verdict stands in for a value that is not Good.
     """
 
     raw: Tri = Tri.UNKNOWN
+    definite: Tri = Tri.UNKNOWN
     beyond: bool = False
     turned_s: float = 0.0
     turned_ns: int = 0
@@ -98,7 +99,7 @@ def _delay(state: LeafState, raw: Tri, sight: Sight, for_s: float, strict: bool)
 
 def _forget(state: LeafState) -> None:
     """Delays start again; the hysteresis too, since nobody has been looking."""
-    state.raw, state.beyond, state.held_s = Tri.UNKNOWN, False, None
+    state.raw, state.definite, state.beyond, state.held_s = Tri.UNKNOWN, Tri.UNKNOWN, False, None
     state.verdict, state.since_s = False, None
 
 
@@ -113,8 +114,9 @@ class Leaf(ABC):
 
     def turn(self, raw: Tri, sight: Sight) -> None:
         state = self.state
-        if raw is not state.raw:
-            state.raw = raw
+        state.raw = raw
+        if raw is not Tri.UNKNOWN and raw is not state.definite:
+            state.definite = raw
             state.turned_s = sight.plant_s
             state.turned_ns = sight.image.given_ns.item(self.tag)
             state.arrival = sight.image.arrival.item(self.tag)

@@ -370,7 +370,7 @@ class Stage:
         durable = Durable()
         for event in self.journalled():
             durable.apply(event)
-        return durable
+        return durable.bare()
 
     def restarted(self, *, ring: bool = False, lost_events: int = 0, epoch: int = EPOCH + 1) -> Stage:
         """The service was killed and starts again with what is in its journal (and its intent ring)."""
