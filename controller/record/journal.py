@@ -116,7 +116,8 @@ class Journal:
             rows = self._notice(now.utc_ns, now.plant_s, rows)
         elif rows:
             rows = self._notice(rows[-1].utc_ns, rows[-1].plant_s, rows)
-        utc_ns = now.utc_ns if now else max(_newest(samples), rows[-1].utc_ns if rows else 0)
+        newest = max(_newest(samples), rows[-1].utc_ns if rows else 0)
+        utc_ns = now.utc_ns if now else newest or self._times.utc_ns
         blocks = [Block(utc_ns, self._samples_of(values, utc_ns)) for values in samples]
         return self._put(Work(events=rows, blocks=[block for block in blocks if len(block.samples)]))
 
@@ -145,9 +146,9 @@ class Journal:
 
     def register(self, tags: Sequence[Tag]) -> Future[Numbers]:
         """The journal's own numbers for a plant's tags; a changed unit or kind makes a new number."""
-        work = Work(names=tuple((tag.name, tag.unit, tag.kind.value) for tag in tags))
-        self._put(work)
-        return work.numbers
+        numbers: Future[Numbers] = Future()
+        self._put(Work(names=tuple((tag.name, tag.unit, tag.kind.value) for tag in tags), numbers=numbers))
+        return numbers
 
     def use(self, tags: Sequence[Tag], numbers: Numbers, *, archived: bool = True) -> None:
         """Samples appended from now on speak of these tags, by index; `register` gave the numbers."""

@@ -105,11 +105,11 @@ class Writer:
 
     def _register(self, works: list[Work]) -> None:
         for work in works:
-            if work.names and not work.numbers.done():
+            if work.numbers is not None and not work.numbers.done():
                 work.numbers.set_result(self._store.numbers_of(work.names))
 
-    def _assembled(self, works: list[Work]) -> tuple[Commit, int]:
-        """One transaction's worth, and how many losses it tells of."""
+    def _assembled(self, works: list[Work]) -> tuple[Commit, Loss | None]:
+        """One transaction's worth, and the loss it tells of."""
         commit = Commit()
         for work in works:
             commit.events += work.events
@@ -122,16 +122,15 @@ class Writer:
             if work.forgotten:
                 commit.forgotten.append(work.forgotten)
         with self._waiting.changed:
-            untold = self._waiting.untold
             now_told = time.monotonic() - self._told_s >= TELL_AGAIN_S or self._trouble is not None
-            told = len(untold) if now_told else 0
-            if told:
-                commit.events.append(self._loss(untold[:told]))
+            told = self._waiting.untold if now_told else None
+            if told is not None:
+                commit.events.append(self._loss(told))
             if self._trouble is not None:
                 commit.events.append(self._restored(self._trouble))
         return commit, told
 
-    def _done(self, works: list[Work], commit: Commit, told: int) -> None:
+    def _done(self, works: list[Work], commit: Commit, told: Loss | None) -> None:
         rows = sum(len(block.samples) for block in commit.blocks)
         with self._waiting.changed:
             self.head = self._store.head
@@ -139,8 +138,8 @@ class Writer:
             self.commits += 1
             self.events_written += len(commit.events)
             self.rows_written += rows
-            if told:
-                del self._waiting.untold[:told]
+            if told is not None and self._waiting.untold is not None:
+                self._waiting.untold = self._waiting.untold.without(told)
                 self._told_s = time.monotonic()
             self._trouble = None
             self._waiting.reason = ""
@@ -172,14 +171,12 @@ class Writer:
             if events:
                 self._waiting.put(Work(events=tuple(events)), self._times.utc_ns)
 
-    def _loss(self, losses: list[Loss]) -> EventRow:
-        rows, events = sum(loss.rows for loss in losses), sum(loss.events for loss in losses)
-        times = [loss.utc_ns for loss in losses]
+    def _loss(self, loss: Loss) -> EventRow:
         return self._own(
             "record.overflow",
-            f"The disk did not keep up: {rows} samples dropped, {events} events refused",
-            700 if events else 400,
-            {"rows": rows, "events": events, "from_ns": min(times), "to_ns": max(times)},
+            f"The disk did not keep up: {loss.rows} samples dropped, {loss.events} events refused",
+            700 if loss.events else 400,
+            loss._asdict(),
         )
 
     def _restored(self, trouble: Trouble) -> EventRow:

@@ -92,43 +92,67 @@ def now_of(batch: Batch) -> Now:
     return Now(0.0, 0.0, int(batch.source_ns[-1]))
 
 
-def timed(work: Sequence[Batch], write: Callable[[Batch], object]) -> Cost:
-    commits = []
-    started_s, cpu_s = time.perf_counter(), time.process_time()
-    for batch in work:
-        before_s = time.perf_counter()
-        write(batch)
-        commits.append((time.perf_counter() - before_s) * 1e3)
-    rows = sum(len(batch.tags) for batch in work)
-    return Cost(rows, time.perf_counter() - started_s, time.process_time() - cpu_s, commits)
+class Side:
+    """One of the two: writes batches, and counts what it costs."""
+
+    def __init__(self, write: Callable[[Batch], object]) -> None:
+        self._write = write
+        self._wall_s = self._cpu_s = 0.0
+        self._commits: list[float] = []
+        self._rows = 0
+
+    def take(self, work: Sequence[Batch]) -> None:
+        started_s, cpu_s = time.perf_counter(), time.process_time()
+        for batch in work:
+            before_s = time.perf_counter()
+            self._write(batch)
+            self._commits.append((time.perf_counter() - before_s) * 1e3)
+        self._wall_s += time.perf_counter() - started_s
+        self._cpu_s += time.process_time() - cpu_s
+        self._rows += sum(len(batch.tags) for batch in work)
+
+    def cost(self) -> Cost:
+        return Cost(self._rows, self._wall_s, self._cpu_s, self._commits)
 
 
-def ours(directory: Path, work: Sequence[Batch], synchronous: str = "FULL") -> Cost:
+def in_turns(work: Sequence[Batch], *sides: Side) -> list[Cost]:
+    """A few commits of one, the same of the other, and so on: what else the machine does hits both."""
+    for first in range(0, len(work), 20):
+        for side in sides:
+            side.take(work[first : first + 20])
+    return [side.cost() for side in sides]
+
+
+def opened(directory: Path, synchronous: str = "FULL") -> tuple[Journal, Side]:
     journal = Journal.open(
         directory, "bench", tags(), archived=False, limits=Limits(batch_s=0.0), synchronous=synchronous
     )
-    cost = timed(work, lambda batch: journal.append([], [Values(batch)], now_of(batch)).result())
-    journal.close()
-    return cost
+    return journal, Side(lambda batch: journal.append([], [Values(batch)], now_of(batch)).result())
 
 
-def peers(path: Path, work: Sequence[Batch]) -> Cost:
+def peers(path: Path) -> tuple[sqlite3.Connection, Side]:
     db = sqlite3.connect(path, isolation_level=None)
     db.executescript(PEER)
 
     def write(batch: Batch) -> None:
-        rows = zip(
-            *(column.tolist() for column in (batch.tags, batch.source_ns, batch.values, batch.status)),
-            strict=True,
-        )
+        columns = (batch.tags, batch.source_ns, batch.values, batch.status)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
         db.execute("BEGIN")
         db.executemany("INSERT INTO samples VALUES (?, ?, ?, ?)", rows)
         db.execute("COMMIT")
 
-    cost = timed(work, write)
+    return db, Side(write)
+
+
+def both(scratch: Path, name: str, work: Sequence[Batch]) -> tuple[Cost, Cost]:
+    """Writes the same to `NAME/` (ours) and `NAME.db` (the peer)."""
+    journal, mine = opened(scratch / name)
+    db, theirs = peers(scratch / f"{name}.db")
+    costs = in_turns(work, mine, theirs)
+    journal.close()
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     db.close()
-    return cost
+    return costs[0], costs[1]
 
 
 def events(count: int) -> list[Event]:
@@ -142,15 +166,14 @@ def events(count: int) -> list[Event]:
 def compare_samples(table: Table, scratch: Path, rows: int) -> None:
     for size in (100, 1_000):
         work = list(batches(rows, size))
-        mine = ours(scratch / f"ours-{size}", work)
-        theirs = peers(scratch / f"peer-{size}.db", work)
+        mine, theirs = both(scratch, f"samples-{size}", work)
         per = f"{size} rows a commit"
         table.add(f"samples, {per}", mine.rows_a_second, theirs.rows_a_second, "rows/s", target=">= 5x")
         table.add(f"CPU, {per}", mine.us_a_row, theirs.us_a_row, "us/row", better="less")
         table.add(f"commit p50, {per}", mine.percentile_ms(50), theirs.percentile_ms(50), "ms", better="less")
         table.add(f"commit p99, {per}", mine.percentile_ms(99), theirs.percentile_ms(99), "ms", better="less")
-        mine_bytes = (scratch / f"ours-{size}" / FILE).stat().st_size / mine.rows
-        theirs_bytes = (scratch / f"peer-{size}.db").stat().st_size / theirs.rows
+        mine_bytes = (scratch / f"samples-{size}" / FILE).stat().st_size / mine.rows
+        theirs_bytes = (scratch / f"samples-{size}.db").stat().st_size / theirs.rows
         table.add(f"on disk, {per}", mine_bytes, theirs_bytes, "B/row", better="less", target=">= 4x")
 
 
@@ -158,8 +181,7 @@ def compare_history(table: Table, scratch: Path, hours: int) -> None:
     """After folding in: the size, and one tag's rows out of all of them. 100 tags, one value a second."""
     work = list(batches(hours * 3600 * 100, 1_000, scanned=100, scan_s=1.0))
     directory, peer = scratch / "history", scratch / "history.db"
-    rows = ours(directory, work).rows
-    peers(peer, work)
+    rows = both(scratch, "history", work)[0].rows
     cpu_s = time.process_time()
     compact(directory)
     cpu_s = time.process_time() - cpu_s
@@ -195,8 +217,10 @@ def compare_events(table: Table, scratch: Path, count: int) -> None:
     def row(event: Event) -> tuple[object, ...]:
         return (event.utc_ns, event.kind, event.source, event.severity, event.text, repr(event.data))
 
-    mine_s = wall_s(lambda: [journal.append([event]).result() for event in made])
-    theirs_s = wall_s(lambda: [db.execute(insert, row(event)) for event in made])
+    mine_s = theirs_s = 0.0
+    for event in made:  # in turns, as above
+        mine_s += wall_s(lambda event=event: journal.append([event]).result())
+        theirs_s += wall_s(lambda event=event: db.execute(insert, row(event)))
     table.add("events, each waited for", count / mine_s, count / theirs_s, "events/s")
     mine_s = wall_s(lambda: [future.result() for future in [journal.append([event]) for event in made]])
     table.add("events, as they come", count / mine_s, count / theirs_s, "events/s")
@@ -243,8 +267,12 @@ def measure_the_rest(table: Table, scratch: Path, seconds: int) -> None:
 def compare_commits(table: Table, scratch: Path, rows: int) -> None:
     """What `synchronous` costs: the measurement behind decision 0001."""
     work = list(batches(rows, 40))
-    found = {mode: ours(scratch / f"sync-{mode}", work, mode) for mode in ("FULL", "NORMAL", "OFF")}
-    for mode, cost in found.items():
+    modes = ("FULL", "NORMAL", "OFF")
+    journals = [opened(scratch / f"sync-{mode}", mode) for mode in modes]
+    costs = in_turns(work, *(side for _, side in journals))
+    for journal, _ in journals:
+        journal.close()
+    for mode, cost in zip(modes, costs, strict=True):
         milliseconds = f"p50 {cost.percentile_ms(50):.2f}, p99 {cost.percentile_ms(99):.2f}"
         cpu_us = cost.cpu_s / len(work) * 1e6
         table.notes.append(f"40 rows a commit, synchronous={mode}: {milliseconds} ms, {cpu_us:.0f} us of CPU")

@@ -156,23 +156,37 @@ def test_what_is_held_for_a_full_disk_is_bounded_and_what_was_refused_is_told(tm
     disk = SmallDisk(40)
     limits = replace(IMPATIENT, events=30, rows=100)
     journal = Journal.open(tmp_path, "university", TAGS, limits=limits, archived=False, connect=disk.connect)
-    fill_up(journal)
+    held = [future for future in fill_up(journal) if not future.done()]
     refused = [journal.append([event(n)], [values((0, n, 0, n))], now(n)) for n in range(500)]
     assert isinstance(refused[-1].exception(0), NotRecorded)
     assert "full" in str(refused[-1].exception(0))
-    for n in range(500):
-        journal.append([], [values((1, n, 0, n))], now(n))
+    dropped = [journal.append([], [values((1, n, 0, n))], now(n)) for n in range(2_000)]
+    assert isinstance(dropped[0].exception(0), NotRecorded)
+    assert len(journal._waiting._queue) < 30 + 100 + 5  # nothing is left of what was dropped
     health = journal.health()
     assert health.events_refused > 400
     assert health.rows_waiting <= 100 + limits.commit_rows
-    assert health.rows_dropped > 400
+    assert health.rows_dropped > 2_000
     disk.pages = 10_000
-    journal.append([], [], now(1)).result(60)
+    held[-1].result(60)
+    dropped[-1].result(60)
     journal.close()
     assert verify(tmp_path).good
     losses = told(tmp_path, "record.overflow")
     assert sum(int(str(loss["events"])) for loss in losses) == health.events_refused
     assert sum(int(str(loss["rows"])) for loss in losses) == health.rows_dropped
+
+
+def test_large_events_are_bounded_by_their_bytes(tmp_path: Path) -> None:
+    disk = Disk()
+    limits = replace(IMPATIENT, event_bytes=100_000)
+    journal = Journal.open(tmp_path, "university", limits=limits, connect=disk.connect)
+    disk.at, disk.times = disk.calls + 1, 10**9
+    futures = [journal.append([replace(event(n), text="x" * 30_000)]) for n in range(5)]
+    assert [future.done() for future in futures] == [False, False, False, True, True]
+    disk.at = 0
+    assert [future.result(60) for future in futures[:3]] == [1, 2, 3]
+    journal.close()
 
 
 def test_a_journal_closed_while_the_disk_refuses_says_what_was_not_written(tmp_path: Path) -> None:
