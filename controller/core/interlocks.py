@@ -280,6 +280,7 @@ class Interlocks:
             self._further_causes(logic, trip)
         known = logic.live.demand is not Tri.UNKNOWN or logic.rule.by is By.SERVICE
         self.checks.look(logic.rule, record, known=known)
+        logic.live.due_mono_s = min(logic.live.due_mono_s, self.checks.due_mono_s)
         self._reset_when_ready(logic, trip)
 
     def _further_causes(self, logic: Logic, trip: Trip) -> None:

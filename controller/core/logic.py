@@ -94,7 +94,7 @@ class Logic:
             tag for condition in checked for tag in read(condition)
         )
         self.others = frozenset(other for node in nodes for other in node.others())
-        self._plcs = {tag: frozenset(_plcs(plant, tag)) for tag in self.cause_tags}
+        self._plcs = {tag: frozenset(plcs_of(plant, tag)) for tag in self.cause_tags}
 
     def judge(self, sight: Sight) -> Tri:
         """The demand: enough causes true, not enough, or not to be known. Masked causes are false."""
@@ -122,11 +122,12 @@ class Logic:
                 yield from node.states()
 
 
-def _plcs(plant: Plant, tag: int) -> Iterator[int]:
+def plcs_of(plant: Plant, tag: int) -> Iterator[int]:
+    """Where a tag comes from; a derived one from wherever its inputs come."""
     source = plant.tags[tag].source
     if isinstance(source, Derived):
         for one in source.inputs:
-            yield from _plcs(plant, one)
+            yield from plcs_of(plant, one)
     else:
         yield source.plc
 

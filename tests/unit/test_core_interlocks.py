@@ -412,7 +412,7 @@ def test_a_permissive_is_withheld_by_its_interlock_and_nothing_trips() -> None:
 # --- mirrored rows -------------------------------------------------------------------------------
 
 
-def mirrored(within_s: float = 2.0) -> Stage:
+def mirrored(within_s: float = 2.0, speed: float = 1.0) -> Stage:
     draft = Draft()
     draft.plc("L")
     n2 = draft.tag("AT-512", unit="ppm")
@@ -423,7 +423,7 @@ def mirrored(within_s: float = 2.0) -> Stage:
         [CheckedEffect(State(shut, (1,)), within_s, "XV-519 shut")],
         by=By.PLC,
     )
-    stage = Stage(draft.build())
+    stage = Stage(draft.build(), speed=speed)
     stage.connect(values={"AT-512": 1.0})
     return stage
 
@@ -454,7 +454,9 @@ def test_an_effect_that_is_there_already_is_proved_at_once() -> None:
 def test_an_effect_that_does_not_follow_in_time_is_an_event_of_its_own_and_so_is_its_late_coming() -> None:
     stage = mirrored()
     stage.show({"AT-512": 12.0})
-    stage.advance(32.0)
+    stage.advance(32.9)
+    assert not stage.of("effect.missing"), "what happened in time may still be on its way: budget 1 s"
+    stage.advance(0.1)
     missing = stage.last("effect.missing")
     assert missing.text == "I-14: XV-519 shut did not follow within 2 s"
     assert missing.severity == 900
@@ -463,6 +465,24 @@ def test_an_effect_that_does_not_follow_in_time_is_an_event_of_its_own_and_so_is
     assert len(stage.of("effect.missing")) == 1
     assert stage.last("effect.confirmed").data["how"] == "late"
     assert stage.folded() == stage.core.durable.bare()
+
+
+def test_at_sixty_times_real_time_an_effect_has_its_way_to_come_before_it_is_missed() -> None:
+    stage = mirrored(speed=60.0)
+    stage.show({"AT-512": 12.0})
+    stage.advance(0.5)  # tripped at 30 plant seconds; 2 more are over within 33 ms
+    assert stage.last("interlock.tripped").source == "I-14"
+    stage.advance(0.9)
+    assert not stage.of("effect.missing")
+    stage.show({"XV-519.ZSC": 1.0})
+    assert stage.last("effect.confirmed").data["how"] == "seen"
+
+
+def test_at_sixty_times_real_time_an_effect_that_does_not_come_is_missed_all_the_same() -> None:
+    stage = mirrored(speed=60.0)
+    stage.show({"AT-512": 12.0})
+    stage.advance(0.5 + 2.0 / 60.0 + 1.0 + 0.01)
+    assert stage.last("effect.missing").text == "I-14: XV-519 shut did not follow within 2 s"
 
 
 def test_an_effect_whose_feedback_is_bad_is_unverified_not_missing() -> None:

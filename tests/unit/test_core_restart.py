@@ -184,7 +184,7 @@ def test_an_effect_check_is_taken_up_again_when_it_can_be_seen() -> None:
     again.connect(values={"T-1": 21.0})
     again.advance(1.9)
     assert not again.of("effect.missing")
-    again.advance(0.2)
+    again.advance(1.2)  # the deadline, and the second that news of it may take
     assert again.last("effect.missing").source == "I-1"
 
 
