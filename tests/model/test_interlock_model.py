@@ -30,7 +30,7 @@ VALUES = st.sampled_from([0.0, 4.0, 5.0, 7.9, 8.0, 8.1, 9.0, 10.0, 10.1, 12.0])
 
 
 def plant() -> Draft:
-    """A: HIGH > 10, back below 8, for 3 s. B: LOW < 5, at once. Latched; reset: LOW > 6 for 2 s, after 4 s."""
+    """A: HIGH > 10, back below 8, for 3 s. B: LOW < 5, at once. Reset: LOW > 6 for 2 s, after 4 s."""
     draft = Draft()
     draft.plc("R")
     high, low = draft.tag("HIGH"), draft.tag("LOW")
