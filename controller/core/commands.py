@@ -182,12 +182,15 @@ class Commands:
         if outcome.how in PAUSE_S:
             live.pause_until_s = self.decisions.now.mono_s + PAUSE_S[outcome.how]
         if outcome.how == "epoch":
-            self._fence(command)
+            self.fence(command.plc)
         live.progress = None
 
-    def _fence(self, command: Command) -> None:
-        plc = self.plant.plcs[command.plc]
-        self.fenced.add(plc.index)
+    def fence(self, plc_index: int) -> None:
+        """A newer owner has this PLC: nothing is written to it any more, no command and no heartbeat."""
+        if plc_index in self.fenced:
+            return
+        self.fenced.add(plc_index)
+        plc = self.plant.plcs[plc_index]
         text = f"{plc.name} obeys a newer owner: this service's epoch {self.epoch} is refused"
         self.decisions.say("epoch.refused", plc.name, text, {"epoch": self.epoch})
 

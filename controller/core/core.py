@@ -13,7 +13,7 @@ from typing import Any, assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from alarms.signal import BAD_NO_COMMUNICATION, Tri
+from alarms.signal import BAD_NO_COMMUNICATION, UNCERTAIN, Tri
 from controller.core import explain, snapshot, status
 from controller.core.bypass import Bypasses
 from controller.core.clock import NEVER, Due, Now
@@ -170,6 +170,8 @@ class Core:
                 assert_never(item)
 
     def _take_batch(self, batch: Batch, now: Now) -> None:
+        if self._has_newer_owner(batch):
+            self.commands.fence(batch.plc)
         restored = self.liveness.see(batch, now)
         if self.liveness.is_alive(batch.plc) and not restored:
             self._absorb(batch, now)
@@ -177,6 +179,14 @@ class Core:
         self.waiting.put(batch)
         if restored:
             self._restored(batch.plc, now)
+
+    def _has_newer_owner(self, batch: Batch) -> bool:
+        """The PLC shows an epoch above ours. Every value counts: ours may have been written over it since."""
+        shown = self.plant.plcs[batch.plc].epoch
+        if shown is None:
+            return False
+        good = (batch.tags == shown) & (batch.status < UNCERTAIN)
+        return bool((batch.values[good] > self.epoch).any())
 
     def _absorb(self, batch: Batch, now: Now) -> None:
         """A notification of a living PLC goes into the image, in parts without repeated tags."""
@@ -238,7 +248,7 @@ class Core:
             )
         for values in self.quality.look(now):
             self._marked(values, now)
-        for write in self.heartbeat.beat(now, self.liveness):
+        for write in self.heartbeat.beat(now, self.liveness, self.commands.fenced):
             self.decisions.write(write)
         self.bypasses.expire(now)
         self.windows.close(now, self.decisions)

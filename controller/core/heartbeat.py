@@ -1,12 +1,13 @@
 """The heartbeat to the PLCs: a counter and our epoch, each wall second, while the core lives.
 
 That is all it means: the core has gone through a step within the last second. A PLC drops remote mode
-when it stands still for 30 s, and refuses an epoch lower than the highest it has seen.
+when it stands still for 30 s, and refuses an epoch lower than the highest it has seen. A PLC that a newer
+owner has gets none: two counters in one node, and the PLC might not see the owner's move.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Final
 
 from controller.core.clock import Now
@@ -27,14 +28,14 @@ class Heartbeat:
         self.counter = 0
         self.due_s: float | None = None
 
-    def beat(self, now: Now, liveness: Liveness) -> Iterator[Write]:
+    def beat(self, now: Now, liveness: Liveness, fenced: Container[int]) -> Iterator[Write]:
         if self.due_s is not None and now.mono_s < self.due_s:
             return
         on_time_s = now.mono_s if self.due_s is None else self.due_s + PERIOD_S
         self.due_s = on_time_s if on_time_s > now.mono_s else now.mono_s + PERIOD_S
         self.counter = self.counter % COUNTER_MAX + 1
         for plc in self.plant.plcs:
-            if plc.heartbeat is not None and liveness.is_up(plc.index):
+            if plc.heartbeat is not None and liveness.is_up(plc.index) and plc.index not in fenced:
                 fields = [(plc.heartbeat, float(self.counter))]
                 if plc.epoch is not None:
                     fields.append((plc.epoch, float(self.epoch)))

@@ -5,11 +5,23 @@ from __future__ import annotations
 import pytest
 
 from alarms.signal import BAD_SENSOR_FAILURE, BAD_TIMEOUT, Tri
-from controller.core.effects import Event
+from controller.core.effects import Event, Write
 from controller.core.handshake import Outcome, Progress, Seen, Wait, judge, next_sequence
 from controller.core.inputs import LinkUp, WriteDone
 from controller.plant.plant import CommandEffect
-from tests.unit.plants import AUTOMATIC, OPERATOR, Compare, Draft, Reset, ResetBy, Stage, State, Word, valve
+from tests.unit.plants import (
+    AUTOMATIC,
+    EPOCH,
+    OPERATOR,
+    Compare,
+    Draft,
+    Reset,
+    ResetBy,
+    Stage,
+    State,
+    Word,
+    valve,
+)
 
 
 def plant(*, style: str = "sequence", within_s: float = 10.0, rules: int = 1) -> Draft:
@@ -147,6 +159,24 @@ def test_a_newer_owner_of_the_plc_fences_this_one() -> None:
     assert effect(stage, "S-2") == ("refused", "epoch")
     assert len(stage.writes()) == 1
     assert stage.core.status(stage.now)["plcs"][1]["fenced"]
+
+
+def test_a_newer_owner_is_seen_by_its_epoch_and_left_alone_though_nothing_was_commanded() -> None:
+    stage = connected(plant(), T_1=0.0)
+    stage.step(  # within one notification: the newer owner's, and ours written over it a moment later
+        stage.raw_batch(
+            1, [(stage.plant.index["R.EPOCH"], EPOCH + 1.0), (stage.plant.index["R.EPOCH"], EPOCH)]
+        )
+    )
+    fenced = stage.last("epoch.refused")
+    assert (fenced.source, fenced.data) == ("R", {"epoch": EPOCH})
+    before = len([one for one in stage.effects if isinstance(one, Write) and one.plc == 1])
+    stage.advance(5.0)
+    stage.show({"R.EPOCH": EPOCH + 1.0, "T-1": 11.0})
+    assert [one for one in stage.effects if isinstance(one, Write) and one.plc == 1][before:] == []
+    assert effect(stage, "S-1") == ("refused", "epoch")
+    assert len(stage.of("epoch.refused")) == 1
+    assert any(one.plc == 0 for one in stage.effects[-20:] if isinstance(one, Write)), "the other goes on"
 
 
 def test_feedback_that_proves_the_target_before_anything_is_sent_needs_no_write() -> None:
