@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from alarms.model import Alarm
+from alarms.suppression import FirstOutGroup, Suppression
 from controller.plant.tags import Tag
 
 # --- conditions ------------------------------------------------------------------------------
@@ -285,6 +287,9 @@ class Plant:
     interlocks: tuple[Interlock, ...]
     text_hash: str
     index: dict[str, int]  # tag name -> tag index
+    alarms: tuple[Alarm, ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
+    first_out_groups: tuple[FirstOutGroup, ...] = ()
 
     def tag(self, name: str) -> Tag:
         return self.tags[self.index[name]]
