@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from controller.core.inputs import Input, LinkReport, LinkUp
 from controller.opcua.decoding import Items, Published
@@ -62,20 +63,11 @@ class Session:
         self.is_up = False
 
     async def run(self) -> None:
-        try:
-            await self._connection.open()
-            if self._connection.warning:
-                self._report("certificate", self._connection.warning)
-            await self._establish()
-        except Refused as refused:
-            raise LinkLost(refused.reason) from refused
+        await _or_lost(self._establish())
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._writes.run(), name="writes")
-                tasks.create_task(self._publisher.run(), name="publishing")
-                tasks.create_task(self._renew(), name="renew")
-                tasks.create_task(self._ping(), name="ping")
-                tasks.create_task(self._tick(), name="tick")
+                for work in (self._writes.run, self._publisher.run, self._renew, self._ping, self._tick):
+                    tasks.create_task(_or_lost(work()), name=work.__qualname__)
         except* LinkLost as group:
             lost = first_lost(group)
         finally:
@@ -85,6 +77,9 @@ class Session:
     # --- from nothing to LinkUp ---
 
     async def _establish(self) -> None:
+        await self._connection.open()
+        if self._connection.warning:
+            self._report("certificate", self._connection.warning)
         self._namespaces = await namespaces_of(self._connection)
         self._node_ids = node_ids_of(self._namespaces, self._table.nodes)
         for namespace in sorted({node.namespace for node in self._table.nodes} - set(self._namespaces)):
@@ -246,10 +241,7 @@ class Session:
                 count, self._overflows = self._overflows, 0
                 self._report("overflow", f"a queue in the server lost values of {count} changes", count)
             self._check_clock()
-            try:
-                await self._try_again()
-            except Refused as refused:
-                raise LinkLost(refused.reason) from refused
+            await self._try_again()
 
     def _check_clock(self) -> None:
         """The server's own clock stands in as the sign of life while the map's counter cannot be read."""
@@ -274,3 +266,11 @@ class Session:
 
     def _report(self, kind: str, text: str, count: int = 1, tag: int | None = None) -> None:
         self._deliver(LinkReport(self._plc.index, kind, text, count, tag))
+
+
+async def _or_lost(work: Coroutine[Any, Any, None]) -> None:
+    """What is refused here is something that no connection can do without."""
+    try:
+        await work
+    except Refused as refused:
+        raise LinkLost(refused.reason) from refused

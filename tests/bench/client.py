@@ -1,0 +1,140 @@
+"""One OPC UA client in a process of its own, measured from inside.
+
+`python -m tests.bench.client KIND ENDPOINT ITEMS NORMAL_MS FAST_MS WARM_S FOR_S`, KIND ours or asyncua, monitors
+ITEMS load nodes and TRIGGER, and answers every TRIGGER by writing ECHO. After WARM_S it counts for FOR_S and
+prints one line of JSON: changes, cpu_s, wall_s, lags_ms (of the last item of each notification).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from asyncua import Client, ua
+
+from controller.core.effects import Write
+from controller.core.inputs import Batch, Input, LinkUp
+from controller.opcua.link import Link
+from controller.plant.plant import Plant, Plc
+from controller.plant.tags import Kind, NodeSource, Raw, Tag
+from tests.bench.load_server import URI
+
+
+@dataclass
+class Meter:
+    """Counts while it runs."""
+
+    changes: int = 0
+    lags_ms: list[float] = field(default_factory=list)
+    running: bool = False
+
+    def lag(self, source_s: float) -> None:
+        if self.running:
+            self.lags_ms.append((time.time() - source_s) * 1e3)
+
+    async def measure(self, warm_s: float, for_s: float) -> dict[str, Any]:
+        await asyncio.sleep(warm_s)
+        gc.freeze()
+        self.changes, self.lags_ms, self.running = 0, [], True
+        cpu_s, wall_s = time.process_time(), time.perf_counter()
+        await asyncio.sleep(for_s)
+        cpu_s, wall_s = time.process_time() - cpu_s, time.perf_counter() - wall_s
+        return {"changes": self.changes, "cpu_s": cpu_s, "wall_s": wall_s, "lags_ms": self.lags_ms}
+
+
+def load_plant(items: int, normal_ms: float, fast_ms: float) -> Plant:
+    """ITEMS Float tags, TRIGGER for an interlock, ECHO to be written."""
+    rows = [("TRIGGER", Raw.UINT32, True), ("ECHO", Raw.UINT32, False)]
+    rows += [(f"T{number}", Raw.FLOAT, False) for number in range(items)]
+    tags = tuple(
+        Tag(at, name, name, Kind.ANALOG, "", "", 0, 1, NodeSource(0, URI, f"s={name}", raw), fast=fast)
+        for at, (name, raw, fast) in enumerate(rows)
+    )
+    plc = Plc(0, "P", "", "", (URI,), 0, 1e9, None, None, None, fast_ms, normal_ms, 1e9)
+    return Plant("load", "", "UTC", "turbine", 30, (), (plc,), tags, (), (), (), "", {})
+
+
+async def ours(
+    endpoint: str, items: int, normal_ms: float, fast_ms: float, times: tuple[float, float]
+) -> Any:
+    """The link, with everything it does to a value, and an echo where the core would decide."""
+    meter = Meter()
+    up = asyncio.Event()
+    plant = load_plant(items, normal_ms, fast_ms)
+    link: Link
+
+    def deliver(item: Input) -> None:
+        if isinstance(item, Batch):
+            if link.is_up and 0 in item.tags[:2]:
+                value = float(item.values[item.tags == 0][-1])
+                link.write(Write(0, 1, ((1, value),), time.monotonic() + 1))
+            meter.changes += len(item.tags)
+            if len(item.tags) > 2:
+                meter.lag(item.source_ns[-1] / 1e9)
+        elif isinstance(item, LinkUp):
+            up.set()
+
+    link = Link(plant.plcs[0], plant, endpoint, deliver)
+    running = asyncio.create_task(link.run())
+    await up.wait()
+    result = await meter.measure(*times)
+    running.cancel()
+    await asyncio.wait([running])
+    return result
+
+
+async def bare_asyncua(
+    endpoint: str, items: int, normal_ms: float, fast_ms: float, times: tuple[float, float]
+) -> Any:
+    """What a user writes with asyncua: a handler that is called for each change; sampling 0, queue 10."""
+    meter = Meter()
+    # With its usual watchdog of 1 s a saturated asyncua client gives itself up, and counts nothing.
+    client = Client(endpoint, timeout=60, watchdog_intervall=60)
+    await client.connect()
+    index = await client.get_namespace_index(URI)
+    nodes = [client.get_node(ua.NodeId(f"T{number}", index)) for number in range(items)]
+    echo = client.get_node(ua.NodeId("ECHO", index))
+    last = nodes[-1].nodeid if nodes else None
+
+    class Values:
+        def datachange_notification(self, node: Any, value: Any, data: Any) -> None:
+            meter.changes += 1
+            if node.nodeid is last:
+                meter.lag(data.monitored_item.Value.SourceTimestamp.timestamp())
+
+    class Trigger:
+        async def datachange_notification(self, node: Any, value: Any, data: Any) -> None:
+            if value:
+                await echo.write_value(ua.DataValue(ua.Variant(value, ua.VariantType.UInt32)))
+
+    if items:
+        subscription = await client.create_subscription(normal_ms, Values())
+        for start in range(0, items, 1000):
+            await subscription.subscribe_data_change(
+                nodes[start : start + 1000], queuesize=10, sampling_interval=0
+            )
+    fast = await client.create_subscription(fast_ms, Trigger())
+    trigger = client.get_node(ua.NodeId("TRIGGER", index))
+    await fast.subscribe_data_change(trigger, queuesize=10, sampling_interval=0)
+    return await meter.measure(*times)
+
+
+async def main() -> None:
+    logging.disable(logging.CRITICAL)
+    kind, endpoint, *numbers = sys.argv[1:]
+    items, normal_ms, fast_ms, warm_s, for_s = (float(number) for number in numbers)
+    client = ours if kind == "ours" else bare_asyncua
+    result = await client(endpoint, int(items), normal_ms, fast_ms, (warm_s, for_s))
+    print(json.dumps(result), flush=True)
+    os._exit(0)  # a saturated client would take long to end
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,184 @@
+"""An OPC UA server that costs little, so that the client beside it is what is measured.
+
+`python -m tests.bench.load_server`: nodes `s=T0`, `s=T1`, ... of namespace `urn:load` exist as
+soon as somebody monitors them; each publishing cycle of a subscription sends all of its items, as one block
+of bytes whose values and times are written in place. Everything else (`s=TRIGGER`, `s=ECHO`)
+is asyncua's. Commands on stdin, one a line; each is answered by one line of JSON:
+`cpu` -> CPU seconds used; `trigger COUNT` -> milliseconds from each change of TRIGGER to the write of ECHO.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import random
+import sys
+import time
+from itertools import count
+from typing import Any
+
+import numpy as np
+from asyncua import Server, ua
+from asyncua.server.internal_server import InternalServer
+from asyncua.server.internal_session import InternalSession
+from asyncua.server.internal_subscription import InternalSubscription
+from asyncua.server.monitored_item_service import MonitoredItemService
+from asyncua.server.subscription_service import SubscriptionService
+
+URI = "urn:load"
+TICKS_1970 = 116_444_736_000_000_000
+# Value, source time, server time: what most PLCs send.
+ITEM = np.dtype(
+    {
+        "names": ["handle", "mask", "type", "value", "source", "server"],
+        "formats": ["<u4", "u1", "u1", "<f4", "<i8", "<i8"],
+    }
+)
+MASK, FLOAT = 0x0D, 10
+
+
+class LoadItems(MonitoredItemService):
+    async def create_monitored_items(self, params: ua.CreateMonitoredItemsParameters) -> list[Any]:
+        results = []
+        for item in params.ItemsToCreate:
+            name = str(item.ItemToMonitor.NodeId.Identifier)
+            if item.ItemToMonitor.NodeId.NamespaceIndex == 0 or not name.startswith("T") or name == "TRIGGER":
+                results += await super().create_monitored_items(
+                    ua.CreateMonitoredItemsParameters(ItemsToCreate=[item])
+                )
+                continue
+            self.isub.handles.append(item.RequestedParameters.ClientHandle)  # type: ignore[attr-defined]
+            result = ua.MonitoredItemCreateResult()
+            result.MonitoredItemId = 1_000_000 + len(self.isub.handles)  # type: ignore[attr-defined]
+            result.RevisedSamplingInterval = item.RequestedParameters.SamplingInterval
+            result.RevisedQueueSize = item.RequestedParameters.QueueSize
+            results.append(result)
+        return results
+
+
+class LoadSubscription(InternalSubscription):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.monitored_item_srv = LoadItems(self, self.monitored_item_srv.aspace)
+        self.handles: list[int] = []
+        self._block = np.zeros(0, ITEM)
+        self._cycle = count()
+
+    def has_published_results(self) -> bool:
+        return bool(self.handles) or super().has_published_results()
+
+    def _pop_triggered_datachanges(self, result: ua.PublishResult) -> None:
+        super()._pop_triggered_datachanges(result)
+        if not self.handles:
+            return
+        if len(self._block) != len(self.handles):
+            self._block = np.zeros(len(self.handles), ITEM)
+            self._block["handle"], self._block["mask"], self._block["type"] = self.handles, MASK, FLOAT
+        self._block["value"] = next(self._cycle) % 10_000
+        self._block["source"] = self._block["server"] = time.time_ns() // 100 + TICKS_1970
+        body = len(self._block).to_bytes(4, "little") + self._block.tobytes() + b"\xff\xff\xff\xff"
+        notification = ua.ExtensionObject(ua.NodeId(811, 0), body)
+        result.NotificationMessage.NotificationData.append(notification)
+
+
+class LoadSubscriptions(SubscriptionService):
+    async def create_subscription(
+        self, params: Any, callback: Any, session_id: Any, request_callback: Any = None
+    ) -> Any:
+        self._sub_id_counter += 1
+        result = ua.CreateSubscriptionResult(
+            self._sub_id_counter,
+            params.RequestedPublishingInterval,
+            params.RequestedLifetimeCount,
+            params.RequestedMaxKeepAliveCount,
+        )
+        subscription = LoadSubscription(
+            result, self.aspace, callback, session_id, request_callback=request_callback
+        )
+        self.subscriptions[result.SubscriptionId] = subscription
+        await subscription.start()
+        return result
+
+
+class LoadSession(InternalSession):
+    async def write(self, params: ua.WriteParameters) -> list[ua.StatusCode]:
+        self.iserver.landed(params.NodesToWrite[0].Value.Value.Value)  # type: ignore[attr-defined]
+        return await super().write(params)
+
+
+class LoadServer(InternalServer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.subscription_service = LoadSubscriptions(self.aspace, iserver=self)
+        self.waiting: dict[int, tuple[float, asyncio.Future[float]]] = {}
+
+    def create_session(self, name: str, user: Any = None, external: bool = False) -> InternalSession:
+        return LoadSession(self, self.aspace, self.subscription_service, name, external=external)
+
+    def landed(self, number: int) -> None:
+        since, landed = self.waiting.pop(number, (0.0, None))
+        if landed is not None:
+            landed.set_result((time.perf_counter() - since) * 1e3)
+
+
+class Load:
+    """The server, and the changes of TRIGGER that a client is to answer by writing ECHO."""
+
+    def __init__(self) -> None:
+        self.inside = LoadServer()
+        self.server = Server(iserver=self.inside)
+        self.numbers = count(1)
+
+    async def start(self) -> str:
+        await self.server.init()
+        self.server.set_endpoint("opc.tcp://127.0.0.1:0")
+        self.server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+        index = await self.server.register_namespace(URI)
+        for name in ("TRIGGER", "ECHO"):
+            node = await self.server.nodes.objects.add_variable(
+                ua.NodeId(name, index), name, 0, ua.VariantType.UInt32
+            )
+            await node.set_writable()
+            self.trigger = ua.NodeId("TRIGGER", index) if name == "TRIGGER" else self.trigger
+        await self.server.start()
+        port = self.server.bserver.port
+        return f"opc.tcp://127.0.0.1:{port}"
+
+    async def reactions(self, times: int) -> list[float]:
+        """Milliseconds from a change of TRIGGER to the arrival of its echo; a lost one counts 1,000."""
+        chance = random.Random(7)
+        found: list[float] = []
+        for _ in range(times):
+            await asyncio.sleep(chance.uniform(0.03, 0.09))  # in no step with the publishing cycle
+            number = next(self.numbers)
+            landed = asyncio.get_running_loop().create_future()
+            self.inside.waiting[number] = (time.perf_counter(), landed)
+            value = ua.DataValue(ua.Variant(number, ua.VariantType.UInt32))
+            await self.server.write_attribute_value(self.trigger, value)
+            try:
+                found.append(await asyncio.wait_for(landed, 1.0))
+            except TimeoutError:
+                found.append(1000.0)
+        return found
+
+
+async def main() -> None:
+    logging.disable(logging.CRITICAL)
+    load = Load()
+    print(await load.start(), flush=True)
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while words := (await reader.readline()).decode().split():
+        if words[0] == "cpu":
+            answer: Any = time.process_time()
+        else:
+            answer = await load.reactions(int(words[1]))
+        print(json.dumps(answer), flush=True)
+    os._exit(0)  # nothing here is worth a tidy end
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
