@@ -34,7 +34,7 @@ from controller.record.retention import Keep
 from controller.replay import core_state
 from controller.schedule import housekeeping
 
-DURABLE_VERSION: Final = "1"  # of the durable state's shape; a snapshot of another is left, events fold alone
+DURABLE_VERSION: Final = "2"  # of the durable state's shape; a snapshot of another is left, events fold alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,9 @@ def restored_core(plant: Plant, journal: Journal) -> Core:
         snapshot = reader.snapshot()
         after = 0
         if snapshot is not None and snapshot.version == DURABLE_VERSION:
-            core.adopt(msgspec.msgpack.decode(snapshot.data, type=Durable))
+            kept = msgspec.msgpack.decode(snapshot.data)
+            core.adopt(msgspec.convert(kept["durable"], Durable, str_keys=True))
+            core.alarming.load(kept["alarms"])
             after = snapshot.seq
         core.restore(reader.events(after))
     return core
@@ -122,7 +124,8 @@ def restored_core(plant: Plant, journal: Journal) -> Core:
 
 def durable_state(core: Core) -> bytes:
     """What outlives the process, for the journal's snapshot."""
-    return msgspec.msgpack.encode(core.durable)
+    durable = msgspec.to_builtins(core.durable, str_keys=True)
+    return msgspec.msgpack.encode({"durable": durable, "alarms": core.alarming.snapshot()})
 
 
 async def _serve(

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from alarms.signal import BAD_NO_COMMUNICATION, UNCERTAIN, Tri
 from controller.core import explain, snapshot, status
+from controller.core.alarming import Alarming
 from controller.core.bypass import Bypasses
-from controller.core.clock import NEVER, Due, Now
+from controller.core.clock import Due, Now
 from controller.core.commands import Commands
 from controller.core.conditions import Sight
 from controller.core.derived import Formulas
@@ -30,7 +31,7 @@ from controller.core.liveness import Life, Liveness
 from controller.core.permissives import Permissives
 from controller.core.quality import Quality
 from controller.core.reconcile import reconciled
-from controller.core.requests import Requests
+from controller.core.requests import Answer, Requests
 from controller.core.step import Decisions
 from controller.core.windows import Windows
 from controller.plant.gas import FUNCTIONS
@@ -58,6 +59,7 @@ class Core:
         self.requests = Requests(plant, self.interlocks, self.commands, self.permissives, self.bypasses)
         self.quality = Quality(plant, self.image, self.liveness, self.decisions)
         self.heartbeat = Heartbeat(plant, epoch)
+        self.alarming = Alarming(plant, self.image)
         self._wire()
         self._intents: list[Mapping[str, Any]] = []
         self.last: Now | None = None
@@ -89,6 +91,7 @@ class Core:
         """Durable state from the journal, before the first step."""
         for event in events:
             self.durable.apply(event)
+            self.alarming.apply(event)
 
     def reconcile(self, intents: Sequence[Mapping[str, Any]]) -> None:
         """What the intent ring holds: contexts of writes, judged at the first step. Nothing is re-sent."""
@@ -124,8 +127,10 @@ class Core:
         return Step(self.decisions.take(), self._due())
 
     def evaluate(self, now: Now, inputs: Sequence[Input], budget: int) -> Step:  # noqa: ARG002
-        """Alarms and metrics, after everything that acts. There are none yet."""
-        return Step((), NEVER)
+        """Alarms, after everything that acts, on the image that `protect` left."""
+        reported, self.decisions.changed = self.decisions.changed, []
+        events, due = self.alarming.evaluate(now, reported, budget)
+        return Step(tuple(events), due)
 
     # --- one step ------------------------------------------------------------------------------
 
@@ -158,7 +163,7 @@ class Core:
                 self.commands.written(item.intent, item.status)
             case Request():
                 self._settle()  # the answer is about the plant as it is now
-                self.requests.answer(item)
+                self._answer(item, now)
             case LinkReport():
                 plc = self.plant.plcs[item.plc]
                 tag = None if item.tag is None else self.plant.tags[item.tag].name
@@ -168,6 +173,12 @@ class Core:
                 self.decisions.say(item.kind, item.source, item.text, item.data)
             case _:
                 assert_never(item)
+
+    def _answer(self, request: Request, now: Now) -> None:
+        if self.alarming.means(request):
+            self.requests.tell(request, Answer(*self.alarming.operate(request, now)))
+        else:
+            self.requests.answer(request)
 
     def _take_batch(self, batch: Batch, now: Now) -> None:
         if self._has_newer_owner(batch):

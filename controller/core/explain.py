@@ -28,7 +28,10 @@ def explain(core: Core, name: str, now: Now) -> str:
     for permissive in core.plant.permissives:
         if permissive.name == name:
             return about_permissive(core, permissive)
-    return about_tag(core, core.plant.tag(name), now)
+    if name in core.alarming.engine.points:
+        return core.alarming.explain(name, now)
+    alarms = [core.alarming.explain(alarm, now) for alarm in core.alarming.by_tag.get(name, ())]
+    return " ".join([about_tag(core, core.plant.tag(name), now), *alarms])
 
 
 def about_interlock(core: Core, logic: Logic, now: Now) -> str:

@@ -67,7 +67,10 @@ class Requests:
         }
 
     def answer(self, request: Request) -> None:
-        found = self._decide(request)
+        self.tell(request, self._decide(request))
+
+    def tell(self, request: Request, found: Answer) -> None:
+        """The audit event and the reply."""
         kind = "request.accepted" if found.accepted else "request.refused"
         outcome = "" if found.accepted else " refused:"
         text = f"{request.user} ({request.role}) {request.action} {request.target}:{outcome} {found.reason}"

@@ -16,6 +16,8 @@ from controller.plant.plant import Plant
 
 NOT_TOLD: Final = ("service.", "request.", "link.connect")  # who asked and what ran stands in the journal
 
+TOLD_AS: Final = {"alarm.raised": "raised", "alarm.returned": "returned", "alarm.acknowledged": "acked"}
+
 
 class Told(Recorded, Protocol):
     """An event with its text and plant time."""
@@ -52,15 +54,39 @@ def report(run: Run, plant: Plant, events: Iterable[Told]) -> dict[str, Any]:
         "samples": run.samples,
         "lost": run.lost,
         "trips": trips(listed),
-        "alarms": [],
+        "alarms": alarms(plant, listed),
         "events": [
             {"kind": event.kind, "source": event.source, "at_s": round(event.plant_s, 3), "text": event.text}
             for event in listed
-            if not event.kind.startswith(NOT_TOLD)
+            if not event.kind.startswith(NOT_TOLD) and event.kind not in TOLD_AS
         ],
         "links": list(run.links),
         "gaps": gaps(plant, listed),
     }
+
+
+def alarms(plant: Plant, events: Iterable[Told]) -> list[dict[str, Any]]:
+    """What the alarm system said, in order. `raised` is an alarm that people were told of; one that came
+    while it was suppressed, shelved or spoken for by a worse one is `suppressed`."""
+    rules = {alarm.id: alarm for alarm in plant.alarms}
+    found: list[dict[str, Any]] = []
+    for event in events:
+        rule, what = rules.get(event.source), TOLD_AS.get(event.kind)
+        if rule is None or what is None:
+            continue
+        if what == "raised" and "withheld" in event.data:
+            what = "suppressed"
+        found.append(
+            {
+                "id": rule.id,
+                "tag": rule.source,
+                "level": rule.level,
+                "priority": rule.priority,
+                "event": what,
+                "at_s": round(event.plant_s, 3),
+            }
+        )
+    return found
 
 
 def gaps(plant: Plant, events: Iterable[Told]) -> list[dict[str, Any]]:

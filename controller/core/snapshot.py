@@ -47,6 +47,7 @@ def taken(core: Core) -> dict[str, Any]:
         "waiting": _arrays(core.waiting, WAITING)
         | {"texts": {str(tag): list(text) for tag, text in core.waiting.texts.items()}},
         "slopes": core.formulas.memory(),
+        "alarms": core.alarming.snapshot(),
         "sight": {
             "wall_per_plant": core.sight.wall_per_plant,
             "tripped": [int(tri) for tri in core.sight.tripped],
@@ -75,6 +76,7 @@ def put(core: Core, state: Mapping[str, Any]) -> None:
     """Makes a fresh core of the same plant what the other one was."""
     _put_values(core, state)
     _put_logic(core, state)
+    core.alarming.load(state["alarms"])
     core.commands.fenced = set(state["fenced"])
     core.permissives.told = list(state["permissives"])
     core.bypasses.until_s = {(what, name): until_s for what, name, until_s in state["until_s"]}

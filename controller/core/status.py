@@ -32,6 +32,7 @@ def status(core: Core, now: Now) -> dict[str, Any]:
             for one in core.plant.permissives
         ],
         "plcs": plc_rows(core, now),
+        "alarms": core.alarming.rows(),
         "values": {
             "good": int((severity == 0).sum()),
             "uncertain": int((severity == 0x40000000).sum()),

@@ -7,8 +7,10 @@ after a restart is what was there before it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from controller.core.clock import Now
 from controller.core.durable import Durable
@@ -38,6 +40,7 @@ class Decisions:
         self.now = Now(0.0, 0.0, 0)
         self._writes: list[Write] = []
         self._rest: list[Effect] = []
+        self.changed: list[NDArray[np.int32]] = []  # tags with a new value or status, for the alarms
 
     def say(
         self, kind: str, source: str, text: str, data: dict[str, Any], severity: int | None = None
@@ -53,9 +56,9 @@ class Decisions:
 
     def tell(self, effect: Values | Reply | Reconnect) -> None:
         self._rest.append(effect)
-
-    def values(self, parts: Sequence[Values]) -> None:
-        self._rest.extend(parts)
+        if isinstance(effect, Values):
+            self.changed.append(effect.batch.tags)
+            self.changed.extend(np.array([text[0]], np.int32) for text in effect.batch.texts)
 
     def take(self) -> tuple[Effect, ...]:
         effects = (*self._writes, *self._rest)

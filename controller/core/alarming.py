@@ -1,0 +1,158 @@
+"""The alarm engine inside the core: what changed goes in, events and answers come out.
+
+It runs in `evaluate`, after everything that acts. Interlocks do not need it; it reads the same image.
+Its durable state is a fold of its own records, which are journal events like all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from alarms.engine import AlarmEngine
+from alarms.lifecycle import State
+from alarms.operations import Action, Filter, Operation
+from alarms.records import Kind, Record, Recorded
+from controller.core.clock import Due, Now
+from controller.core.effects import Event
+from controller.core.image import Image, Tags
+from controller.core.inputs import Request
+from controller.plant.plant import Plant
+
+KINDS: Final = frozenset(kind.value for kind in Kind)
+ACTIONS: Final = frozenset(action.value for action in Action)
+
+
+class Alarming:
+    """Feeds the engine with what changed, and carries out what people ask of alarms."""
+
+    def __init__(self, plant: Plant, image: Image) -> None:
+        self._image = image
+        self._plant = plant
+        self.engine = AlarmEngine(
+            plant.alarms,
+            plant.suppressions,
+            plant.first_out_groups,
+            size=len(plant.tags),
+            tags=[(tag.name, tag.unit) for tag in plant.tags],
+        )
+        self._asked: list[Event] = []
+        self.by_tag: dict[str, list[str]] = {}
+        for alarm in plant.alarms:
+            self.by_tag.setdefault(alarm.source, []).append(alarm.id)
+
+    def evaluate(self, now: Now, reported: list[Tags], budget: int) -> tuple[list[Event], Due]:
+        """At most `budget` looks; what is over waits for the next step, and sees newer values then."""
+        changed = np.unique(np.concatenate(reported)) if reported else np.empty(0, np.int32)
+        step = self.engine.step(now, changed, (self._image.value, self._image.status), budget)
+        events = [*self._asked, *(_event(record) for record in step.records)]
+        self._asked = []
+        return events, Due(step.due.plant_s, step.due.mono_s)
+
+    # --- durable state -------------------------------------------------------------------------
+
+    def apply(self, event: Recorded) -> None:
+        """Folds one journalled event, if it is one of the alarm system's."""
+        if event.kind in KINDS:
+            self.engine.restore((event,))
+
+    def snapshot(self) -> dict[str, Any]:
+        return self.engine.snapshot()
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        self.engine.load(state)
+
+    # --- people --------------------------------------------------------------------------------
+
+    def means(self, request: Request) -> bool:
+        """Whether the request is about alarms: an alarm's id, or a filter."""
+        named = request.target in self.engine.points or "filter" in request.args
+        return request.action in ACTIONS and named
+
+    def operate(self, request: Request, now: Now) -> tuple[bool, str, dict[str, Any]]:
+        """(accepted, reason, data): accepted when at least one alarm was, refused with every reason."""
+        try:
+            operation = _operation(request)
+        except (TypeError, ValueError) as error:
+            return False, str(error), {}
+        step = self.engine.operate(now, operation)
+        self._asked += [_event(record) for record in step.records]
+        done = sorted({record.source for record in step.records})
+        refused = [f"{one.alarm}: {one.text}" if one.alarm else one.text for one in step.refused]
+        data = {"done": done, "refused": refused, "codes": [one.code.value for one in step.refused]}
+        if done:
+            words = request.action.replace("_", " ")
+            return True, "; ".join([f"{words}: {', '.join(done)}", *refused]), data
+        return False, "; ".join(refused) or "no alarm fits", data
+
+    # --- questions -----------------------------------------------------------------------------
+
+    def rows(self, *, everything: bool = False) -> list[dict[str, Any]]:
+        """Alarms that want somebody (retained), worst first; everything: all of them."""
+        engine = self.engine
+        ids = engine.points if everything else [one for one in engine.points if one in engine.book.retained]
+        rows = [self.row(alarm) for alarm in ids]
+        return sorted(rows, key=lambda row: (row["priority"], -row["active"], row["id"]))
+
+    def row(self, alarm: str) -> dict[str, Any]:
+        point, facts = self.engine.points[alarm], self.engine.facts(alarm)
+        rule = point.alarm
+        return {
+            "id": alarm,
+            "source": rule.source,
+            "level": rule.level,
+            "text": rule.text,
+            "area": rule.area,
+            "priority": rule.priority,
+            "class": rule.alarm_class,
+            "state": self.engine.shown(alarm).value,
+            "active": facts.active,
+            "acknowledged": facts.acknowledged,
+            "suppressed_by": self.engine.suppressed_by(alarm),
+            "help": {
+                "cause": rule.help.cause,
+                "consequence": rule.help.consequence,
+                "action": rule.help.action,
+                "time_allowed": rule.help.time_allowed,
+            },
+        }
+
+    def explain(self, alarm: str, now: Now) -> str:
+        """Raises KeyError for an alarm that there is not."""
+        return self.engine.explain(alarm, now, (self._image.value, self._image.status))
+
+
+def _event(record: Record) -> Event:
+    return Event(
+        record.kind, record.source, record.text, record.utc_ns, record.plant_s, record.severity, record.data
+    )
+
+
+def _operation(request: Request) -> Operation:
+    args = dict(request.args)
+    wanted = args.get("filter")
+    for_s = args.get("for_s")
+    return Operation(
+        action=Action(request.action),
+        user=request.user,
+        role=request.role,
+        targets=(request.target,) if wanted is None else _filter(wanted),
+        reason=request.reason,
+        for_s=None if for_s is None else float(for_s),
+        event=str(args.get("event", "")),
+    )
+
+
+def _filter(wanted: Mapping[str, Any]) -> Filter:
+    """Raises ValueError for a field or state that there is not."""
+    known = {"id", "tag", "area", "alarm_class", "priorities", "states", "incident"}
+    if unknown := set(wanted) - known:
+        raise ValueError(f"a filter has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}")
+    fields = dict(wanted)
+    if "priorities" in fields:
+        fields["priorities"] = tuple(int(one) for one in fields["priorities"])
+    if "states" in fields:
+        fields["states"] = tuple(State(one) for one in fields["states"])
+    return Filter(**fields)
