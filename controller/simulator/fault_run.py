@@ -49,19 +49,20 @@ class FaultRun:
         self._due.append(ScheduledFault(name, at_s))
         self._due.sort(key=lambda fault: fault.at_s)
 
-    def act(self) -> None:
-        """Begin what is due and let what is there act, once per step."""
+    def act(self, dt_s: float) -> None:
+        """Before a step: begin what is due, and let what is there act as at the end of the step."""
         now_s = self._model.plant_s
         while self._due and self._due[0].at_s <= now_s + 1e-9:
             self._begin(self._due.pop(0).name, now_s)
         for name, since_s in self.present.items():
-            self._table[name].act(self._model, now_s - since_s)
+            self._table[name].act(self._model, now_s + dt_s - since_s)
 
     def _begin(self, name: str, now_s: float) -> None:
         if name in self.present:
             return
         self.present[name] = now_s
         fault = self._table[name]
+        fault.act(self._model, 0.0)
         if fault.freezes in self.computers:
             self.computers[fault.freezes] = replace(self.computers[fault.freezes], frozen=True)
         if fault.restarts in self.computers:

@@ -168,7 +168,7 @@ def _room_leak_no_fan(plant: TurbinePlant, age_s: float) -> None:
 
 def _storage_empty(plant: TurbinePlant, age_s: float) -> None:
     """From the start: a long run on what is there. Later: a trailer draws both banks to 30 barg."""
-    if plant.plant_s <= age_s:
+    if plant.plant_s < age_s + 1e-6:
         return
     for bank in plant.storage.banks:
         if bank.bara > 31.0:
@@ -207,7 +207,7 @@ _LISTED: Final = (
           _surge, _surge_mend, replace(DEFAULT, bag=46.0)),
     Fault("F3", "Air leaks into a user's line: the return goes from 0.4 to 6 % air",
           "AT-222, AT-206, then XV-216 diverts", _air, _air_mend,
-          replace(DEFAULT, hour=13.5, c301=s.STANDBY)),
+          replace(DEFAULT, hour=13.46, c301=s.STANDBY)),
     Fault("F4", "The purifier breaks through: 40 ppm nitrogen behind it within a minute",
           "AT-512, XV-412A/B, XV-519, two hours later PT-604", _breakthrough, _breakthrough_mend),
     Fault("F5", "Oil is carried over: a saturated coalescer in the cycle",
@@ -231,7 +231,7 @@ _LISTED: Final = (
     Fault("F10", "The store runs empty during a long run from a warm cold box",
           "PT-401A/B, PT-414, after 16.8 h PT-604", _storage_empty, _nothing,
           replace(DEFAULT, cold_mode=s.COOLDOWN, warm_k=300.0, cold_k=300.0, purifier=s.PUR_STANDBY,
-                  theta=0.0, nitrogen=90.0, dewar=20.0, c301=s.STANDBY, bag=35.0)),
+                  theta=0.0, bank_a_barg=56.0, bank_b_barg=76.0, nitrogen=90.0, dewar=20.0)),
     Fault("F11", "A gateway repeats old data of PLC R and says they are good",
           "all of R stands still: its counter, LT-201, PT-401", _nothing, _nothing, freezes="R"),
     Fault("F11b", "The bank pressure PT-401A is stuck", "PT-401A stands still while C-301 fills bank A",

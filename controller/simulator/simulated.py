@@ -80,7 +80,7 @@ class SimulatedPlant:
             return
         steps = ceil(plant_s / STEP_S_MAX - 1e-9)
         for _ in range(steps):
-            self.faults.act()
+            self.faults.act(plant_s / steps)
             self._pass_wall(wall_s / steps)
             self.model.step(plant_s / steps, wall_s / steps)
 

@@ -50,7 +50,8 @@ class SmallDewar:
     """feed_kg_s: what the flow controller lets in. heater_w: condenser heater."""
 
     def __init__(self, level: float) -> None:
-        self.liquid_mol = level / 100.0 * DEWAR_L * KG_PER_L / M_HE
+        self.full_mol = DEWAR_L * KG_PER_L / M_HE
+        self.liquid_mol = level / 100.0 * self.full_mol
         self.vapour_mol = 0.5 / M_HE
         self._zero_mol = self.vapour_mol - SET_MBARG * KG_PER_MBAR / M_HE
         self.fill = Valve("XV-811")
@@ -75,7 +76,7 @@ class SmallDewar:
         """cold 0..1: how much of its power the cold head has."""
         self.vapour_mol += fed_mol
         condensed = min(CONDENSE_KG_S * cold * clip((self.mbarg + 20.0) / 40.0, 0.0, 1.0) * dt_s / M_HE,
-                        self.vapour_mol)  # fmt: skip
+                        self.vapour_mol, self.full_mol - self.liquid_mol)  # fmt: skip
         self.vapour_mol -= condensed
         self.liquid_mol += condensed
         boiled = (BOIL_KG_S + self.heater_w / LATENT_J_KG * cold) * dt_s / M_HE

@@ -41,7 +41,7 @@ class Spec:
 class Delayed:
     """Dead time, then a first-order lag, started at the steady state."""
 
-    __slots__ = ("_age", "_line", "dead_s", "tau_s", "value")
+    __slots__ = ("_age", "_dt_s", "_line", "_share", "dead_s", "tau_s", "value")
 
     def __init__(self, value: float, dead_s: float, tau_s: float) -> None:
         self.value = value
@@ -49,6 +49,8 @@ class Delayed:
         self.tau_s = tau_s
         self._line: deque[tuple[float, float]] = deque([(0.0, value)])
         self._age = 0.0
+        self._dt_s = 0.0
+        self._share = 0.0  # of the way that the lag goes in one step of _dt_s
 
     def step(self, truth: float, dt_s: float) -> float:
         if self.dead_s > 0.0:
@@ -60,7 +62,9 @@ class Delayed:
                 line.popleft()
             truth = line[0][1]
         if self.tau_s > 0.0:
-            self.value += (truth - self.value) * (1.0 - exp(-dt_s / self.tau_s))
+            if dt_s != self._dt_s:
+                self._dt_s, self._share = dt_s, 1.0 - exp(-dt_s / self.tau_s)
+            self.value += (truth - self.value) * self._share
         else:
             self.value = truth
         return self.value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from controller.simulator.instruments.channel import Getter, Spec
 from controller.simulator.instruments.panel import flag
@@ -10,6 +10,8 @@ from controller.simulator.physics.gas import ATM_BAR, nm3_h, saturation_k
 
 if TYPE_CHECKING:
     from controller.simulator.turbine import TurbinePlant
+
+ZERO_GAS_PPM: Final = 0.05
 
 
 def purifier_specs(plant: TurbinePlant) -> list[Spec]:
@@ -26,9 +28,33 @@ def purifier_specs(plant: TurbinePlant) -> list[Spec]:
         Spec("TT-507", lambda: bed.separator_k, 20, 350, u=0.4),
         Spec("TT-508", lambda: bed.kelvin, 20, 350, u=0.4),
         Spec("LT-509", lambda: bed.separator, 0, 100, u=0.5),
-        Spec("AT-512", lambda: bed.n2_ppm, 0, 100, u_rel=0.02, tau_s=60.0, dead_s=30.0),
-        Spec("AT-513", lambda: bed.o2_ppm, 0, 100, u_rel=0.02, tau_s=60.0, dead_s=30.0),
-        Spec("AT-514", lambda: bed.h2o_ppm, 0, 100, u_rel=0.02, tau_s=60.0, dead_s=30.0),
+        Spec(
+            "AT-512",
+            lambda: bed.n2_ppm if bed.sampled else ZERO_GAS_PPM,
+            0,
+            100,
+            u_rel=0.02,
+            tau_s=60.0,
+            dead_s=30.0,
+        ),
+        Spec(
+            "AT-513",
+            lambda: bed.o2_ppm if bed.sampled else ZERO_GAS_PPM,
+            0,
+            100,
+            u_rel=0.02,
+            tau_s=60.0,
+            dead_s=30.0,
+        ),
+        Spec(
+            "AT-514",
+            lambda: bed.h2o_ppm if bed.sampled else ZERO_GAS_PPM,
+            0,
+            100,
+            u_rel=0.02,
+            tau_s=60.0,
+            dead_s=30.0,
+        ),
         Spec("TT-515", lambda: bed.heater_k, 250, 450, u=0.8),
         Spec("FT-518", lambda: nm3_h(bed.flow_mol_s), 0, 60, u_rel=0.01, tau_s=5.0),
         Spec("load", lambda: bed.theta, 0, 5, u_rel=0.01),

@@ -29,6 +29,16 @@ class Panel:
         self._rng = rng
         self._plain = [channel for channel in self.channels if channel.delayed is None]
         self._slow = [channel for channel in self.channels if channel.delayed is not None]
+        ordered = self._plain + self._slow
+        self._names = [channel.name for channel in ordered]
+        self._reads = [channel.read for channel in self._plain]
+        self._delayed = [(channel.read, channel.delayed.step) for channel in self._slow if channel.delayed]
+        self._gain = np.array([channel.gain for channel in ordered])
+        self._bias = np.array([channel.bias for channel in ordered])
+        self._sigma = np.array([channel.noise for channel in ordered])
+        self._sigma_rel = np.array([channel.noise_rel for channel in ordered])
+        self._low = np.array([channel.low for channel in ordered], float)
+        self._high = np.array([channel.high for channel in ordered], float)
         self._calibrated = [
             (spec.name, spec.calibrated_h) for spec in listed if spec.calibrated_h is not None
         ]
@@ -37,7 +47,7 @@ class Panel:
         self._spoiled: dict[str, int] = {}
         self._offset: dict[str, float] = {}
         self._spikes: dict[str, tuple[float, float]] = {}
-        self._noise: list[float] = []
+        self._noise = np.zeros(len(ordered))
         self._noise_age_s = NOISE_EVERY_S
         self.sample(0.0, 12.0)
 
@@ -52,29 +62,17 @@ class Panel:
         self._noise_age_s += dt_s
         if self._noise_age_s >= NOISE_EVERY_S - 1e-9:
             self._noise_age_s = 0.0
-            self._noise = self._rng.standard_normal(len(self.channels)).tolist()
-        noise = iter(self._noise)
+            self._noise = self._rng.standard_normal(len(self.channels))
+        true = [read() for read in self._reads]
+        true += [step(read(), dt_s) for read, step in self._delayed]
+        exact = np.array(true)
+        values = (
+            exact * self._gain + self._bias + self._noise * (self._sigma + self._sigma_rel * np.abs(exact))
+        )
+        np.maximum(values, self._low, out=values)
+        np.minimum(values, self._high, out=values)
         pv = self.pv
-        for channel in self._plain:
-            value = channel.read()
-            value = (
-                value * channel.gain
-                + channel.bias
-                + next(noise) * (channel.noise + channel.noise_rel * (value if value >= 0.0 else -value))
-            )
-            low, high = channel.low, channel.high
-            pv[channel.name] = low if value < low else min(value, high)
-        for channel in self._slow:
-            delayed = channel.delayed
-            assert delayed is not None  # that is what makes it slow
-            value = delayed.step(channel.read(), dt_s)
-            value = (
-                value * channel.gain
-                + channel.bias
-                + next(noise) * (channel.noise + channel.noise_rel * (value if value >= 0.0 else -value))
-            )
-            low, high = channel.low, channel.high
-            pv[channel.name] = low if value < low else min(value, high)
+        pv.update(zip(self._names, values.tolist(), strict=True))
         for name, read in self.digital:
             pv[name] = read()
         self._spoil(dt_s, hour)

@@ -24,15 +24,15 @@ def bag_specs(plant: TurbinePlant) -> list[Spec]:
     bag, users = plant.bag, plant.returns
 
     def water_mbar() -> float:
-        return 0.129 + 12.0 * max(0.0, users.air_fraction - 0.004)
+        return 0.129 + 12.0 * max(0.0, bag.header_air - 0.004)
 
     listed = [
         Spec("LT-201", lambda: bag.level, 0, 100, u=0.5),
         Spec("PT-204", lambda: bag.header_mbarg + bag.pulse_mbar, -5, 30, u=0.02),
         Spec("TT-205", lambda: plant.return_c, -50, 60, u=0.4, tau_s=10.0),
-        Spec("AT-206", lambda: 100.0 * (1.0 - users.air_fraction), 90, 100, u=0.06, tau_s=20.0, dead_s=30.0,
+        Spec("AT-206", lambda: 100.0 * (1.0 - bag.header_air), 90, 100, u=0.06, tau_s=20.0, dead_s=30.0,
              calibrated_h=6.0),
-        Spec("AT-207", lambda: 0.2095e6 * users.air_fraction, 0, 20000, u_rel=0.02, tau_s=60.0, dead_s=30.0,
+        Spec("AT-207", lambda: 0.2095e6 * bag.header_air, 0, 20000, u_rel=0.02, tau_s=60.0, dead_s=30.0,
              calibrated_h=6.25),
         Spec("AT-208", lambda: dew_point_c(water_mbar()), -80, 20, u=0.6, tau_s=60.0, dead_s=30.0,
              calibrated_h=6.5),
@@ -121,9 +121,9 @@ def building_specs(plant: TurbinePlant) -> list[Spec]:
     building = plant.building
     room = building.liquefier
     return [
-        Spec("AT-941A", lambda: room.head(1.03), 0, 25, u=0.06, tau_s=5.0),
+        Spec("AT-941A", lambda: room.head(1.01), 0, 25, u=0.06, tau_s=5.0),
         Spec("AT-941B", lambda: room.head(1.0), 0, 25, u=0.06, tau_s=5.0),
-        Spec("AT-941C", lambda: room.head(0.97), 0, 25, u=0.06, tau_s=5.0),
+        Spec("AT-941C", lambda: room.head(0.99), 0, 25, u=0.06, tau_s=5.0),
         Spec("AT-942", lambda: building.compressor.o2, 0, 25, u=0.06, tau_s=5.0),
         Spec("AT-943", lambda: building.bag.o2, 0, 25, u=0.06, tau_s=5.0),
         Spec("VT-951", lambda: building.quake_gal, 0, 1000, noise=0.05),

@@ -35,6 +35,7 @@ class Bag:
         self.gas = Gas(self.full_mol * level / 100.0, air_fraction)
         self.vent = Valve("XV-215", travel_s=1.0)
         self.pulse_mbar = 0.0
+        self.header_air = air_fraction  # what arrives, with the air that the header itself lets in
 
     @property
     def level(self) -> float:
@@ -44,14 +45,14 @@ class Bag:
     def header_mbarg(self) -> float:
         level = self.level
         if level < 3.0:
-            return -2.0 * (3.0 - level) / 3.0 - 0.5
+            return -2.0
         return 5.0 * clip((level - 5.0) / 28.0, 0.0, 1.0) + 3.0 * max(level - 95.0, 0.0)
 
     def suction_mbarg(self, flow_nm3h: float) -> float:
         """In front of the compressors: 40 % of the header pressure is lost on the way at full flow."""
         header = self.header_mbarg
         share = min(1.0, flow_nm3h / self._full_flow_nm3h)
-        return header * (1.0 - 0.4 * share) if header > 0.0 else header - 2.0 * share
+        return header - 0.4 * share * max(header, 0.5)
 
     def step(self, dt_s: float, return_nm3h: float, air_fraction: float, ledger: Ledger) -> None:
         """Take in the return flow, and let out what XV-215 and the oil seal let out."""
@@ -59,6 +60,7 @@ class Bag:
         header = self.header_mbarg
         if header < 0.0:
             air_fraction = min(0.95, air_fraction + 0.02 * -header)
+        self.header_air = air_fraction
         moles = mol_s(return_nm3h) * dt_s
         self.gas.add((moles * (1.0 - air_fraction), moles * air_fraction))
         ledger.supplied += moles * (1.0 - air_fraction)

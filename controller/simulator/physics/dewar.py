@@ -28,7 +28,8 @@ class Dewar:
     """leak_kg_s: liquid lost into the liquefier room (F9). heater_on: told by the PLC."""
 
     def __init__(self, level: float) -> None:
-        self.liquid_mol = level / 100.0 * VOLUME_L * KG_PER_L / M_HE
+        self.full_mol = VOLUME_L * KG_PER_L / M_HE
+        self.liquid_mol = level / 100.0 * self.full_mol
         self.vapour_mol = 4.0 / M_HE
         self._zero_mol = self.vapour_mol - 180.0 * KG_PER_MBAR / M_HE
         self.return_valve = 60.0  # UY-743, %
@@ -66,7 +67,7 @@ class Dewar:
 
     def step(self, dt_s: float, made_kg_s: float, cold_box_on: bool, ledger: Ledger) -> None:
         made = made_kg_s * dt_s / M_HE
-        room = max(0.0, VOLUME_L * KG_PER_L / M_HE - self.liquid_mol)
+        room = max(0.0, self.full_mol - self.liquid_mol)
         liquid = min(made * (1.0 - FLASH_SHARE), room)
         self.liquid_mol += liquid
         self.vapour_mol += made - liquid

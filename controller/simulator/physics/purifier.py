@@ -20,7 +20,10 @@ TAU_S: Final = 700.0
 
 
 class Purifier:
-    """Told by the PLC: cooling, heating. breakthrough_ppm: N2 of channelled beds (F4), None = sound beds."""
+    """Told by the PLC: cooling, heating, draining, sampled (else the cells get zero gas).
+
+    breakthrough_ppm: N2 of channelled beds (F4), None = sound beds.
+    """
 
     def __init__(self, theta: float, kelvin: float = COLD_K) -> None:
         self.load_kg = theta * CAPACITY_KG
@@ -31,6 +34,7 @@ class Purifier:
         self.limiter_ok = True
         self.separator = 20.0
         self.draining = False
+        self.sampled = True
         self.n2_ppm = 0.5
         self.o2_ppm = 0.2
         self.h2o_ppm = 0.3

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from controller.simulator.physics.gas import lag
+
 AIR_O2: Final = 20.9
 VOLUME_M3: Final = 150.0
 ACH_BY_SPEED: Final = (0.5, 2.0, 12.0)
@@ -39,6 +41,7 @@ class Building:
         self.liquefier, self.compressor, self.bag = Room(), Room(), Room()
         self.fan_wanted = 1
         self.fan_speed = 1
+        self.changes_per_h = ACH_BY_SPEED[1]
         self.high_speed_fails = False
         self.fan_failed = False
         self.e_stop_ok = True
@@ -55,7 +58,9 @@ class Building:
         if self.fan_wanted == 2 and self.high_speed_fails:
             self.fan_failed = True
         self.fan_speed = self.fan_wanted if self.mains_ok or self.ups_ok else 0
-        changes = ACH_BY_SPEED[0 if self.fan_failed else self.fan_speed]
+        wanted = ACH_BY_SPEED[0 if self.fan_failed else self.fan_speed]
+        self.changes_per_h = lag(self.changes_per_h, wanted, dt_s, 20.0)
+        changes = self.changes_per_h
         self.liquefier.step(dt_s, changes)
         self.compressor.step(dt_s, changes)
         self.bag.step(dt_s, changes)

@@ -1,7 +1,8 @@
 """The MRI site: the magnet's boil-off, a 3 m³ bag, a small booster and a pack of cylinders (0.6 m³).
 
 The booster's speed follows the bag, so that it runs steadily on the boil-off. What the skid does not
-take leaves by the vent (XV-112), which opens by itself without air or power.
+take leaves by the vent (XV-112), which opens by itself without air or power. A pack above 100 barg is
+changed at nine in the morning.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ BAG_M3: Final = 3.0
 BAG_FULL_MOL: Final = 101325.0 * BAG_M3 / (R_UNIVERSAL * 293.0)
 PACK_M3: Final = 0.6
 MAGNET_L: Final = 1700.0
+CHANGE_AT_H: Final = 9.0
+CHANGE_ABOVE_BARA: Final = 101.0
+EMPTY_PACK_BARA: Final = 6.0
 RECEIVER_TARE_KG: Final = 52.0
 
 
@@ -77,7 +81,13 @@ class Skid:
     def helium_mol(self) -> float:
         return self.bag.he + self.pack.he + self.receiver_l * KG_PER_L / M_HE
 
-    def step(self, dt_s: float, ledger: Ledger) -> None:
+    def change_pack(self, ledger: Ledger) -> None:
+        """The full pack is trucked away; a nearly empty one takes its place."""
+        ledger.delivered += self.pack.he
+        self.pack = Gas(moles_in(EMPTY_PACK_BARA, PACK_M3, self.pack_c + ZERO_C), 0.005)
+        ledger.supplied += self.pack.he
+
+    def step(self, dt_s: float, hour: float, ledger: Ledger) -> None:
         self._sway += -self._sway * min(1.0, dt_s / 60.0) + 0.0012 * dt_s**0.5 * self._rng.gauss(0.0, 1.0)
         boil = self.boil_nm3h * (1.0 + self._sway)
         moles = mol_s(boil) * dt_s
@@ -90,6 +100,8 @@ class Skid:
         self.vent_nm3h = boil * venting
         self.vented_m3 += self.vent_nm3h * dt_s / 3600.0 * 1.0732
         self._boost(dt_s)
+        if CHANGE_AT_H <= hour < CHANGE_AT_H + 0.1 and self.pack_bara > CHANGE_ABOVE_BARA:
+            self.change_pack(ledger)
         excess = self.bag.moles - BAG_FULL_MOL
         if excess > 0.0:  # the bag's own relief
             ledger.vented += self.bag.take(excess)[0]

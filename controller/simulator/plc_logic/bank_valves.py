@@ -93,7 +93,7 @@ class BankValves:
     def _choose_feed(self, pv: dict[str, float]) -> None:
         usable = [bank for bank in BANKS if not self._shut[f"XV-412{bank}"]]
         if self.feed not in usable:
-            self.feed = usable[0] if usable else None
+            self.feed = None  # shut by command: the other bank does not take over by itself
         if self.feed is None or len(usable) < 2:
             return
         other = "B" if self.feed == "A" else "A"

@@ -45,6 +45,7 @@ class PlcCore:
         self.now_s = 0.0
         self._count = 0.0
         self._button_s = 0.0
+        self._just_pressed = False
 
     def trip(self, name: str, *, latched: bool) -> Trip:
         row = Trip(name, self.log, latched=latched)
@@ -76,12 +77,16 @@ class PlcCore:
 
     def press(self) -> None:
         self._button_s = BUTTON_S
+        self._just_pressed = True
 
     def tick(self, dt_s: float, wall_s: float) -> None:
         """Once per scan, before anything else."""
         self.now_s += dt_s
         self._count += wall_s
-        self._button_s = max(0.0, self._button_s - dt_s)
+        if self._just_pressed:
+            self._just_pressed = False  # every press is seen by one scan at least
+        else:
+            self._button_s = max(0.0, self._button_s - dt_s)
         self.watchdog.step(wall_s)
         for machine in self.machines:
             machine.wait(dt_s)

@@ -1,7 +1,7 @@
 """PLC L, purifier: I-14 (breakthrough), I-15 (warm), I-16 (pressure), I-17 (separator, load), I-18.
 
-standby -> purify (cold, permitted, feed there) -> regenerate at 85 % load (heat 26.5 min) -> re-cool ->
-purify. After I-14 it stands in alarm and does not regenerate by itself.
+standby -> purify (cold, permitted, feed there) -> regenerate at 85 % load (heat 22 min, with
+re-cooling some 46 min) -> re-cool -> purify. After I-14 it stands in alarm and does not regenerate by itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from controller.simulator.plc_logic.command import ACCEPTED, REFUSED_INTERLOCK
 from controller.simulator.plc_logic.controller import PlcCore
 from controller.simulator.plc_logic.trip import OnDelay
 
-HEAT_S: Final = 1590.0
+HEAT_S: Final = 1320.0
 FEED_MAX_KG_S: Final = 3e-3
 NOMINAL_KG_S: Final = 30.0 * 0.1247 / 3600.0
 LIMIT_MIN: Final = {s.REGENERATE: 60.0, s.RE_COOL: 45.0, s.PUR_COOLDOWN: 240.0, s.PURGE: 10.0}
@@ -38,8 +38,7 @@ class PurifierLogic:
         self.feed_kg_s = 0.0
         self._drained_from = 0.0
         self._delay = {
-            name: OnDelay()
-            for name in ("n2", "o2", "n2 far", "o2 far", "low", "dp", "cold", "full", "drain", "load")
+            name: OnDelay() for name in ("n2", "o2", "n2 far", "o2 far", "low", "dp", "full", "drain", "load")
         }
 
     @property
@@ -94,12 +93,12 @@ class PurifierLogic:
 
     def _feed_side(self, pv: dict[str, float], dt_s: float, *, cold: bool) -> None:
         now_s, delay = self._plc.now_s, self._delay
-        warm = delay["cold"](self.purifying and pv["TT-508"] > 90.0, 10.0, dt_s)
+        warm = self.purifying and pv["TT-508"] > 90.0
         self.not_cold.judge(now_s, ("TT-508>90", warm), ("cold mode off", self.purifying and not cold))
         self.not_cold.clear_when(pv["TT-508"] < 89.0 and cold, 0.0, now_s, dt_s)
         low = delay["low"](self.purifying and pv["PT-504"] < 10.0, 10.0, dt_s)
         self.pressure.judge(now_s, ("PT-504<10", low))
-        self.pressure.clear_when(pv["PT-503"] > 12.0, 60.0, now_s, dt_s)
+        self.pressure.clear_when(pv["PT-503"] > 13.0, 60.0, now_s, dt_s)
         dp = delay["dp"](self.purifying and pv["PDT-505"] > 0.8, 60.0, dt_s)
         self.blocked.judge(now_s, ("PDT-505>0.8", dp))
         regenerated = self.machine.state == s.RE_COOL and pv["PDT-505"] < 0.5
@@ -137,7 +136,7 @@ class PurifierLogic:
             machine.to(s.REGENERATE)
         elif state == s.PURIFY and not may:
             machine.to(s.PUR_STANDBY)
-        elif state == s.PUR_STANDBY and may and pv["PT-503"] > 12.0:
+        elif state == s.PUR_STANDBY and may and pv["PT-503"] > 13.0:
             machine.to(s.PURIFY)
         elif state == s.REGENERATE and machine.for_s >= HEAT_S:
             machine.to(s.RE_COOL)
