@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from controller import __version__
 from controller.core.core import Core
@@ -16,6 +16,8 @@ from controller.loop import Clock, Loop
 from controller.opcua.link import Link
 from controller.plant.plant import Plant
 from controller.record.journal import Journal
+
+QUERIES: Final = ("status", "explain", "alarms", "alarm", "ready")
 
 
 def link_row(link: Link) -> dict[str, Any]:
@@ -70,10 +72,14 @@ class Answers:
                 return self.status()
             case "explain":
                 return self._explain(str(args.get("name", "")))
+            case "alarms":
+                return self._core.alarming.rows(everything=bool(args.get("everything")))
+            case "alarm":
+                return self._alarm(str(args.get("name", "")))
             case "ready":
                 return self._loop.ready.is_set()
             case _:
-                raise UnknownQuery(f"there is no query '{query}'; there are: status, explain, ready")
+                raise UnknownQuery(f"there is no query '{query}'; there are: {', '.join(QUERIES)}")
 
     def status(self) -> dict[str, Any]:
         now = self._clock.now()
@@ -111,8 +117,17 @@ class Answers:
         }
         return Note("service.stopped", "heloop", "heloop stopped", data)
 
+    def _alarm(self, name: str) -> dict[str, Any]:
+        try:
+            row = self._core.alarming.row(name)
+            return {**row, "why": self._core.alarming.explain(name, self._clock.now())}
+        except KeyError:
+            raise UnknownQuery(f"'{name}' is no alarm of {self._plant.name}") from None
+
     def _explain(self, name: str) -> str:
         try:
             return str(self._core.explain(name, self._clock.now()))
         except KeyError:
-            raise UnknownQuery(f"'{name}' is no tag, interlock or command of {self._plant.name}") from None
+            raise UnknownQuery(
+                f"'{name}' is no tag, alarm, interlock or command of {self._plant.name}"
+            ) from None

@@ -31,6 +31,7 @@ LAYERS = [
         "controller.simulator",
         "controller.dashboards",
         "controller.matrix",
+        "controller.alarm_table",
         "alarms.receivers",
     },
     {"controller.cli", "controller.app", "controller.answers", "controller.replay", "controller.__main__"},
