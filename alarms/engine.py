@@ -79,8 +79,8 @@ class AlarmEngine:
         self.points, self.suppressors = build(alarms, suppressions, groups)
         self._agenda = Agenda([*self.suppressors.values(), *self.points.values()])
         self._gates = TagGates(size)
-        for rule in (*alarms, *suppressions):
-            self._gates.watch_ages(rule.condition)
+        for condition in [rule.condition for rule in alarms] + [rule.condition for rule in suppressions]:
+            self._gates.watch_ages(condition)
         self._readers: dict[int, list[tuple[Gate, Unit]]] = {}
         self._annunciator = Annunciator(self.book, self.names, self.suppressions, self.groups, settings)
         self._endings = Endings()
@@ -105,7 +105,7 @@ class AlarmEngine:
     def _start(self, now: Now, sight: Sight) -> None:
         """The first step: the book is complete, the clocks are known."""
         self._started = True
-        self._connect(now[1])
+        self._connect(sight)
         self._endings.start(self.book, now[1], now[2])
         for name, suppressor in self.suppressors.items():
             suppressor.prime(name in self.book.suppressions)
@@ -121,7 +121,7 @@ class AlarmEngine:
                 point.watch.recall(self.book.memories[alarm], sight)
         self._configure()
 
-    def _connect(self, mono_s: float) -> None:
+    def _connect(self, sight: Sight) -> None:
         """Gates to tags, tags to readers; everything enabled is to be looked at once."""
         units: list[Point | Suppressor] = [*self.suppressors.values(), *self.points.values()]
         for unit in units:
@@ -131,7 +131,7 @@ class AlarmEngine:
             for gate in unit.watch.gates:
                 self._readers.setdefault(gate.tag, []).append((gate, unit))
             self._agenda.put(unit)
-        self._gates.start(mono_s)
+        self._gates.start(sight.status, sight.mono_s)
         if self._ages is not None:
             self._gates.carry(*self._ages)
 

@@ -64,8 +64,9 @@ class TagGates:
         if isinstance(rule, Frozen):
             self._tolerance[rule.tag] = min(self._tolerance[rule.tag], rule.tolerance)
 
-    def start(self, mono_s: float) -> None:
-        """Ages count from here: nobody was looking before."""
+    def start(self, status: Sequence[int], mono_s: float) -> None:
+        """What the first look sees has been seen. Ages count from here: nobody was looking before."""
+        self.seen[:] = status
         self.reported_s.fill(mono_s)
         self.moved_s.fill(mono_s)
 
@@ -76,7 +77,6 @@ class TagGates:
                 self.reported_s[after] = old.reported_s[before]
                 self.moved_s[after] = old.moved_s[before]
                 self._last[after] = old._last[before]
-                self.seen[after] = old.seen[before]
 
     def passing(
         self,

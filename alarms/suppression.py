@@ -119,7 +119,7 @@ class Suppressor(Unit):
             end_s = self._began_s + rule.at_most_s
             standing = now_s < end_s
             due_s = min(due_s, end_s) if standing else due_s
-        self._want(due_s)
+        self._want(due_s, sight.mono_s)
         return standing
 
     def _settled(self, verdict: Tri, sight: Sight) -> Tri:
@@ -131,15 +131,17 @@ class Suppressor(Unit):
             self._unknown_since_s = sight.mono_s
         return Tri.FALSE if sight.mono_s >= self._unknown_since_s + self.rule.unknown_s else Tri.UNKNOWN
 
-    def _want(self, delay_due_s: float) -> None:
+    def _want(self, delay_due_s: float, mono_s: float) -> None:
         inner = self.watch
         self.due_plant_s, self.due_mono_s = inner.due_plant_s, inner.due_mono_s
         if self.rule.of is Of.LINK:
             self.due_mono_s = min(self.due_mono_s, delay_due_s)
         else:
             self.due_plant_s = min(self.due_plant_s, delay_due_s)
-        if self._unknown_since_s is not None and self._delay.out:
-            self.due_mono_s = min(self.due_mono_s, self._unknown_since_s + self.rule.unknown_s)
+        if self._unknown_since_s is not None:
+            end_s = self._unknown_since_s + self.rule.unknown_s
+            if end_s > mono_s:
+                self.due_mono_s = min(self.due_mono_s, end_s)
 
 
 @dataclass(frozen=True, slots=True)
