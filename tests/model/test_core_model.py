@@ -157,6 +157,30 @@ class CoreMachine(RuleBasedStateMachine):
     def the_plc_changes_its_mood(self, mood: str, lag: float) -> None:
         self.mood, self.lag_s = mood, lag
 
+    @rule(
+        name=st.sampled_from(["T-1", "T-2"]),
+        mood=st.sampled_from(["obey", "refuse", "lose", "busy", "local"]),
+        lag=st.sampled_from([0.5, 2.0]),
+        seconds=st.sampled_from([1.0, 3.0, 6.0, 15.0, 40.0]),
+    )
+    def a_trip_in_a_mood(self, name: str, mood: str, lag: float, seconds: float) -> None:
+        self.mood, self.lag_s = mood, lag
+        self.values[name] = 11.0
+        if 0 in self.stage.alive:
+            self.stage.show({name: 11.0})
+            self.answer()
+        self.pass_time(seconds)
+
+    @rule(name=st.sampled_from(["T-1", "T-2"]))
+    def all_is_well_again(self, name: str) -> None:
+        self.values[name] = 0.0
+        if 0 in self.stage.alive:
+            self.stage.show({name: 0.0})
+            self.answer()
+            self.pass_time(2.0)
+        self.stage.ask("reset", "S-1")
+        self.answer()
+
     @rule(plc=st.sampled_from([0, 1]))
     def a_link_breaks(self, plc: int) -> None:
         self.stage.lose(plc)
