@@ -35,7 +35,9 @@ from controller.supervise import Child, Supervisor
 START_S_MAX: Final = 60.0
 HINT_EVERY_S: Final = 20.0
 RATES_EVERY_S: Final = 10.0
-QUIET_KINDS: Final = ("command.intended", "interlock.window", "link.report")
+QUIET_KINDS: Final = (
+    *("interlock.window", "alarm.memory", "alarm.quality", "alarms.configured", "suppression."),
+)
 SHOWN: Final = {
     "university": "LT-201 PT-204 FT-209 AT-206 PT-303 XS-301 PT-317 PT-316 PT-401A PT-401B XV-411A.ZSO "
     "XV-412A.ZSC XV-412B.ZSC PT-414 XS-501 TT-508 AT-512 XV-519.ZSC PT-604 XS-701 ST-721 TT-741 LQR-748 "

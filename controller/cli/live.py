@@ -131,6 +131,23 @@ def interlocks_table(picture: Picture) -> RenderableType:
     return table
 
 
+def alarms_table(picture: Picture) -> RenderableType:
+    """What stands and speaks, worst first; the rest is counted."""
+    rows = [row for row in picture.status.get("alarms", []) if row["active"]]
+    spoken = [row for row in rows if not row["suppressed_by"]]
+    if not spoken:
+        return Text(f"none ({len(rows)} suppressed)" if rows else "none", CALM)
+    table = Table.grid(padding=(0, 1))
+    for row in spoken[:10]:
+        style = {1: TRIPPED, 2: ABNORMAL}.get(row["priority"], CALM)
+        table.add_row(
+            Text(f"P{row['priority']}", style), Text(row["id"], style), Text(row["text"][:40], CALM)
+        )
+    if len(spoken) > 10 or len(rows) > len(spoken):
+        table.add_row("", Text(f"{len(spoken)} in all, {len(rows) - len(spoken)} suppressed", CALM))
+    return table
+
+
 def events_table(picture: Picture) -> Table:
     table = Table.grid(padding=(0, 1))
     for plant_s, kind, source, text in picture.events:
