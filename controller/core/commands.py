@@ -28,6 +28,7 @@ from controller.core.durable import PENDING, CommandRecord, Flight
 from controller.core.effects import Write
 from controller.core.handshake import ECHO_S, Outcome, Progress, Seen, judge, next_sequence
 from controller.core.interlocks import Interlocks
+from controller.core.starts import Starts
 from controller.core.step import Decisions
 from controller.plant.plant import Command, CommandEffect, Plant, Word
 
@@ -66,6 +67,7 @@ class Commands:
                     rank = rank_of(plant.commands[effect.command], effect.word)
                     self._users[effect.command].append((rule.index, index, rank))
         self._dirty: set[int] = set(range(len(plant.commands)))
+        self.starts = Starts(plant, self.sight, self.decisions)
 
     def record(self, command: Command) -> CommandRecord:
         return self.decisions.durable.command(command.name)
@@ -76,6 +78,7 @@ class Commands:
         remote = self.plant.plcs[command.plc].remote
         tags = {command.echo, command.result}
         tags.update(tag for node in self.lives[index].proofs.values() for tag in node.tags())
+        tags.update(self.starts.inputs(index))
         return tags if remote is None else tags | {remote}
 
     def touch(self, commands: Iterable[int]) -> None:
@@ -116,6 +119,7 @@ class Commands:
         live = self.lives[command.index]
         live.due_s = inf
         self.sight.due_s = inf
+        self.starts.look(command)
         record = self.record(command)
         wants = self._wants(command)
         if record.flight is not None:

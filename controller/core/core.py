@@ -147,6 +147,7 @@ class Core:
             reconciled(self.plant, self.decisions, self._intents)
             self.permissives.begin()
             self.bypasses.begin(now)
+            self.commands.starts.begin(now)
             for rule in self.plant.interlocks:
                 self.sight.tripped[rule.index] = Tri.of(self.interlocks.stands(rule.index))
 

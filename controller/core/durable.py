@@ -262,7 +262,7 @@ def _undone(state: Durable, event: Recorded) -> None:
 
 def _started(state: Durable, event: Recorded) -> None:
     record = state.command(event.source)
-    record.started_utc_ns = [*record.started_utc_ns, event.utc_ns][-RECENT_MAX:]
+    record.started_utc_ns = [*record.started_utc_ns, event.utc_ns][-RECENT_MAX:]  # of any word: one motor
 
 
 def _asked(state: Durable, event: Recorded) -> None:

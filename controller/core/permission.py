@@ -41,6 +41,8 @@ class Permission:
             under_way = self.commands.is_being_written(command)
             if under_way or rank >= rank_of(command, flight.word):
                 return f"{command.name} is busy: '{flight.word}' is on its way"
+        if refusal := self.commands.starts.refusal(command, word):
+            return refusal
         if word.name == "reset" and (name := self._guarding_people(command)):
             return f"{name} stands and guards a priority 1 alarm: it is reset at the machine"
         return self._withheld(command, word)

@@ -64,6 +64,10 @@ def taken(core: Core) -> dict[str, Any]:
         "leaves": [plain(state) for state in _leaves(core)],
         "commands": [{name: plain(getattr(live, name)) for name in COMMAND} for live in core.commands.lives],
         "fenced": sorted(core.commands.fenced),
+        "starts": {
+            "seen": [int(tri) for tri in core.commands.starts.seen.values()],
+            "started_s": list(core.commands.starts.started_s.values()),
+        },
         "permissives": list(core.permissives.told),
         "until_s": [[what, name, until_s] for (what, name), until_s in core.bypasses.until_s.items()],
         "quality": {"told": sorted(core.quality.told), "due_s": core.quality.due_s},
@@ -78,6 +82,9 @@ def put(core: Core, state: Mapping[str, Any]) -> None:
     _put_logic(core, state)
     core.alarming.load(state["alarms"])
     core.commands.fenced = set(state["fenced"])
+    starts = core.commands.starts
+    starts.seen = dict(zip(starts.nodes, map(Tri, state["starts"]["seen"]), strict=True))
+    starts.started_s = dict(zip(starts.nodes, map(list, state["starts"]["started_s"]), strict=True))
     core.permissives.told = list(state["permissives"])
     core.bypasses.until_s = {(what, name): until_s for what, name, until_s in state["until_s"]}
     core.quality.told = set(state["quality"]["told"])
@@ -134,6 +141,7 @@ def _leaves(core: Core) -> Iterator[LeafState]:
     for live in core.commands.lives:
         for node in live.proofs.values():
             yield from node.states()
+    yield from core.commands.starts.states()
 
 
 def _as(kind: type[T], data: object) -> T:

@@ -89,6 +89,7 @@ def interlock_row(core: Core, logic: Logic, now: Now) -> dict[str, Any]:
         "effects": [] if trip is None else effect_rows(trip),
         "muted": record.muted is not None,
         "trips": record.trips,
+        "trips_24h": sum(now.utc_ns - tripped < 86_400 * 10**9 for tripped in record.tripped_utc_ns),
         "last_first_out": "" if record.last is None else record.last.first_out,
     }
 

@@ -81,6 +81,8 @@ class Word:
     """One word of a command: its number, who may send it, and what proves that it took effect.
 
     proof: feedback that must hold within within_s wall seconds of the write; None = echo alone.
+    at_most: (times, plant seconds) the proof may come true, whoever did it, before people are refused
+    the word: a motor's starts per hour.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Word:
     origin: Origin
     proof: Condition | None
     within_s: float
+    at_most: tuple[int, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -407,3 +407,49 @@ def test_a_priority_1_trip_is_never_reset_from_here() -> None:
     assert plant.ask("reset", "I-25").accepted, "our record of a mirrored trip; nothing is written"
     assert plant.writes() == []
     assert plant.ask("command", "C-301.CMD", word="reset").accepted
+
+
+def compressor() -> Stage:
+    """At most 2 starts in 10 min."""
+    draft = Draft()
+    draft.plc("R")
+    state = draft.tag("XS-301")
+    words = (
+        Word("stop", 2, OPERATOR, State(state, (3,)), 20.0),
+        Word("start", 1, OPERATOR, State(state, (9,)), 60.0, at_most=(2, 600.0)),
+    )
+    draft.command("C-301.CMD", words)
+    found = Stage(draft.build())
+    found.connect(values={"XS-301": 3.0})
+    return found
+
+
+def test_a_machine_that_has_started_too_often_waits_whoever_started_it() -> None:
+    plant = compressor()
+    for _ in range(2):
+        plant.show({"XS-301": 9.0})
+        plant.advance(60.0)
+        plant.show({"XS-301": 3.0})
+    assert [event.text for event in plant.of("machine.started")] == [
+        "C-301.CMD: start 1 of 2 in 10 min",
+        "C-301.CMD: start 2 of 2 in 10 min",
+    ]
+    assert plant.ask("command", "C-301.CMD", word="start").reason == (
+        "C-301.CMD has started 2 times in 10 min: 8 min to wait"
+    )
+    again = plant.restarted()
+    again.connect(values={"XS-301": 3.0})
+    assert again.ask("command", "C-301.CMD", word="start").reason.endswith("7.92 min to wait")
+    again.advance(475.0)
+    assert again.ask("command", "C-301.CMD", word="start").accepted
+    assert again.folded() == again.core.durable.bare()
+
+
+def test_a_machine_that_is_found_running_after_a_lost_link_has_not_started() -> None:
+    plant = compressor()
+    plant.lose(0)
+    plant.connect(values={"XS-301": 9.0})
+    assert len(plant.of("machine.started")) == 1, "it was off when it was last seen"
+    plant.lose(0)
+    plant.connect(values={"XS-301": 9.0})
+    assert len(plant.of("machine.started")) == 1
