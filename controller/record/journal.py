@@ -60,6 +60,7 @@ class Journal:
     def __init__(self, store: Store, lock: DirectoryLock, limits: Limits) -> None:
         self.archive: Archive | None = None
         self._path = store.path
+        self._late_ns = int(store.meta("late_ns") or 0)
         self._epoch = int(store.meta("epoch") or 0)
         self._numbers: Numbers = np.empty(0, np.uint32)
         self._times = Times(store.newest_ns())
@@ -154,6 +155,10 @@ class Journal:
         """Samples appended from now on speak of these tags, by index; `register` gave the numbers."""
         self._numbers = numbers
         self.archive = Archive(tags) if archived else None
+        late_ns = max((int(tag.archive.max_interval_s * 1e9) for tag in tags), default=0) if archived else 0
+        if late_ns > self._late_ns:  # readers look that much further for a change that was put off
+            self._late_ns = late_ns
+            self._put(Work(meta={"late_ns": late_ns}))
 
     def next_epoch(self) -> int:
         """The `owner_epoch` of this run (UInt32): higher than any before, even when a journal was lost.

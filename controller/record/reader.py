@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, TypeVar
@@ -18,13 +19,16 @@ import numpy as np
 
 from controller.record import tables
 from controller.record.chain import START, Anchor, Entry, EventRow, Head, entry_of
-from controller.record.samples import Samples, decode
+from controller.record.samples import Ints, Samples, decode
 
 LONGEST_S: Final = 1.0
 SPAN: Final = 20_000  # events looked at in one transaction when a filter lets few through
 PAGE: Final = 1_000  # events read in one transaction
 BLOCKS: Final = 64  # sample blocks read in one transaction
-SLACK_NS: Final = 15_000_000_000  # a source time is at most 10 s off its receive time, else it was replaced
+# How far a row's time is from the block's receive time at most: 10 s by its source's clock, 10 s by
+# having been moved to rise, 10 s by the length of a block, and some.
+SLACK_NS: Final = 45_000_000_000
+_KEYS: Final = {"events": ("seq", "utc_ns"), "samples": ("id", "last_ns")}
 
 Found = TypeVar("Found")
 
@@ -146,13 +150,15 @@ class Reader:
         query = f"SELECT * FROM events WHERE seq > ? AND seq <= ? AND {clause} ORDER BY seq LIMIT ?"  # noqa: S608
         left = 2**62 if limit is None else limit
         span = SPAN if where else PAGE
-        after = max(after, self._first("events", "seq") - 1)
-        while left > 0 and (last := self.head().seq) > after:
-            upto = min(after + span, last)
-            page = self._all(query, (after, upto, *arguments, left))
-            yield from (_entry(row) for row in page)
-            left -= len(page)
-            after = upto
+        from_ns, to_ns = (where.from_ns, where.to_ns) if where else (None, None)
+        for first, last in self._ranges("events", after, from_ns, to_ns):
+            start = first - 1
+            while left > 0 and start < last:
+                upto = min(start + span, last)
+                page = self._all(query, (start, upto, *arguments, left))
+                yield from (_entry(row) for row in page)
+                left -= len(page)
+                start = upto
 
     def newest_events(
         self, limit: int = 100, where: Where | None = None, before: int | None = None
@@ -161,12 +167,14 @@ class Reader:
         clause, arguments = (where or Where()).clause()
         query = f"SELECT * FROM events WHERE seq < ? AND seq >= ? AND {clause} ORDER BY seq DESC LIMIT ?"  # noqa: S608
         found: list[Entry] = []
-        before = self.head().seq + 1 if before is None else before
-        first = self._first("events", "seq")
-        while len(found) < limit and before > first:
-            page = (before, before - SPAN, *arguments, limit - len(found))
-            found += [_entry(row) for row in self._all(query, page)]
-            before -= SPAN
+        from_ns, to_ns = (where.from_ns, where.to_ns) if where else (None, None)
+        for first, last in reversed(self._ranges("events", 0, from_ns, to_ns)):
+            end = last + 1 if before is None else min(last + 1, before)
+            while len(found) < limit and end > first:
+                start = max(first, end - SPAN)
+                page = (end, start, *arguments, limit - len(found))
+                found += [_entry(row) for row in self._all(query, page)]
+                end = start
         return found
 
     # --- state and followers ---------------------------------------------------------------------
@@ -207,35 +215,46 @@ class Reader:
     ) -> Iterator[Samples]:
         """Rows of these tags (None: all) with times in [from_ns, to_ns), page by page, in journal order."""
         wanted = None if tags is None else np.array(tags, np.uint32)
-        query = (
-            "SELECT id, data, texts FROM samples WHERE id > ? AND last_ns >= ? AND first_ns < ?"
-            " ORDER BY id LIMIT ?"
-        )
-        after = max(after, self._before(from_ns - SLACK_NS))
-        while rows := self._all(query, (after, from_ns - SLACK_NS, to_ns + SLACK_NS, BLOCKS)):
-            after = rows[-1][0]
-            for row in rows:
-                block = decode(row[1], row[2])
-                chosen = (block.time_ns >= from_ns) & (block.time_ns < to_ns)
-                if wanted is not None:
-                    chosen &= np.isin(block.tags, wanted)
-                texts = tuple(
-                    text
-                    for text in block.texts
-                    if from_ns <= text.time_ns < to_ns and (tags is None or text.tag in tags)
-                )
-                if texts or chosen.any():
-                    yield block.where(chosen, texts)
+        query = "SELECT id, data, texts FROM samples WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+        late_ns = int(self.meta("late_ns") or 0)
+        for first, last in self._ranges("samples", after, from_ns - SLACK_NS, to_ns + SLACK_NS + late_ns):
+            start = first - 1
+            while rows := self._all(query, (start, last, BLOCKS)):
+                start = rows[-1][0]
+                yield from _chosen(rows, wanted, from_ns, to_ns)
 
-    def _before(self, utc_ns: int) -> int:
-        """A cursor with nothing received at or after utc_ns up to it."""
-        query = "SELECT min(id) FROM samples WHERE last_ns >= ?"
-        row = self._get(lambda db: db.execute(query, (utc_ns,)).fetchone())
-        return self.last_block() if row[0] is None else int(row[0]) - 1
+    def _ranges(
+        self, table: str, after: int, from_ns: int | None, to_ns: int | None
+    ) -> list[tuple[int, int]]:
+        """(first, last) after a cursor, one range per run of the clock, that hold every row of the span."""
+        key, column = _KEYS[table]
+        query = f"SELECT (SELECT min({key}) FROM {table}), (SELECT max({key}) FROM {table})"  # noqa: S608
+        lowest, highest = self._all(query, ())[0]
+        if highest is None:
+            return []
+        query = "SELECT first FROM runs WHERE stream=? ORDER BY first"
+        starts = [row[0] for row in self._all(query, (table,)) if row[0] > lowest]
+        found = []
+        for first, end in pairwise([lowest, *starts, highest + 1]):
+            first = max(first, after + 1)  # noqa: PLW2901
+            if first < end and from_ns is not None:
+                first = self._halved(table, key, column, first, end, from_ns - 2 * tables.DISORDER_NS)  # noqa: PLW2901
+            if first < end and to_ns is not None:
+                end = self._halved(table, key, column, first, end, to_ns + 2 * tables.DISORDER_NS)  # noqa: PLW2901
+            if first < end:
+                found.append((first, end - 1))
+        return found
 
-    def _first(self, table: str, column: str) -> int:
-        row = self._get(lambda db: db.execute(f"SELECT min({column}) FROM {table}").fetchone())  # noqa: S608
-        return int(row[0] or 1)
+    def _halved(self, table: str, key: str, column: str, first: int, end: int, utc_ns: int) -> int:
+        """The first number in [first, end) at which the time has come to utc_ns; end when it never does."""
+        query = f"SELECT {column} FROM {table} WHERE {key} >= ? ORDER BY {key} LIMIT 1"  # noqa: S608
+        while first < end:
+            middle = (first + end) // 2
+            if self._all(query, (middle,))[0][0] < utc_ns:
+                first = middle + 1
+            else:
+                end = middle
+        return first
 
     def _all(self, query: str, arguments: Sequence[Any]) -> list[Any]:
         return self._get(lambda db: db.execute(query, arguments).fetchall())
@@ -251,6 +270,21 @@ class Reader:
 
     def _too_long(self) -> bool:
         return time.monotonic() > self._deadline_s
+
+
+def _chosen(rows: list[Any], wanted: Ints | None, from_ns: int, to_ns: int) -> Iterator[Samples]:
+    for _, data, texts in rows:
+        block = decode(data, texts)
+        chosen = (block.time_ns >= from_ns) & (block.time_ns < to_ns)
+        if wanted is not None:
+            chosen &= np.isin(block.tags, wanted)
+        kept = tuple(
+            text
+            for text in block.texts
+            if from_ns <= text.time_ns < to_ns and (wanted is None or text.tag in wanted)
+        )
+        if kept or chosen.any():
+            yield block.where(chosen, kept)
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

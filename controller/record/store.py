@@ -73,6 +73,7 @@ class Store:
         self.synchronous = synchronous
         self.head = START
         self.block_id = 0
+        self._newest_ns: dict[str, int] = {}  # of the run that events and samples are in now
         self._connect = connect
         self._aim: tuple[Head, int] | None = None
         self._tags: dict[TagName, int] = {}
@@ -93,6 +94,9 @@ class Store:
         head = Head(*links[-1]) if links else self.head
         block_id = self.block_id + bool(commit.blocks)
         self._aim = (head, block_id)
+        times = [(link[0], row.utc_ns) for link, row in zip(links, commit.events, strict=True)]
+        received = [(block_id, block.utc_ns) for block in commit.blocks]
+        runs, newest_ns = self._runs_of({"events": times, "samples": received})
         self.db.execute("BEGIN IMMEDIATE")
         self._insert_events(commit, links)
         if commit.blocks:
@@ -107,8 +111,10 @@ class Store:
         self.db.executemany("INSERT OR REPLACE INTO followers VALUES (?, ?, ?, ?)", commit.confirmations)
         self.db.executemany("DELETE FROM followers WHERE name=?", [(name,) for name in commit.forgotten])
         self.db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(commit.meta.items()))
+        self.db.executemany("INSERT OR IGNORE INTO runs VALUES (?, ?)", runs)
         self.db.execute("COMMIT")
         self.head, self.block_id, self._aim = head, block_id, None
+        self._newest_ns = newest_ns
         return head
 
     def recover(self) -> bool:
@@ -152,9 +158,7 @@ class Store:
 
     def newest_ns(self) -> int:
         """The newest time this journal has seen, by numbers, not by time."""
-        event = self.db.execute("SELECT utc_ns FROM events ORDER BY seq DESC LIMIT 1").fetchone()
-        block = self.db.execute("SELECT last_ns FROM samples ORDER BY id DESC LIMIT 1").fetchone()
-        return max(row[0] for row in (event, block, (0,)) if row)
+        return max(self._newest_ns.values(), default=0)
 
     def used_bytes(self) -> int:
         """Pages in use; pages that retention freed are used again before the file grows."""
@@ -164,6 +168,21 @@ class Store:
     def meta(self, key: str) -> Any:
         row = self.db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
         return None if row is None else row[0]
+
+    def _runs_of(
+        self, streams: dict[str, list[tuple[int, int]]]
+    ) -> tuple[list[tuple[str, int]], dict[str, int]]:
+        """Where the clock was set back a new run begins; within a run a time can be found by halving."""
+        newest_ns = dict(self._newest_ns)
+        runs: list[tuple[str, int]] = []
+        for stream, rows in streams.items():
+            for number, utc_ns in rows:
+                newest = newest_ns.get(stream)
+                if newest is None or utc_ns < newest - tables.DISORDER_NS:
+                    runs.append((stream, number))
+                    newest = utc_ns
+                newest_ns[stream] = max(newest, utc_ns)
+        return runs, newest_ns
 
     def _insert_events(self, commit: Commit, links: list[tuple[int, bytes]]) -> None:
         self.db.executemany(
@@ -206,7 +225,7 @@ class Store:
             if tables.is_damage(error):
                 raise tables.damaged(self.path, error) from error
             raise
-        except Damaged:
+        except (Damaged, WrongPlant):
             db.close()
             raise
         return db
@@ -247,6 +266,9 @@ class Store:
         if newest and Head(*chained(before, [EventRow(*newest[0][1:-1])])[0]) != head:
             raise tables.damaged(self.path, ValueError(f"event {head.seq} is not what was written"))
         block_id = self._number("SELECT coalesce(max(id), 0) FROM samples")
+        self._newest_ns = {"events": newest[0][1]} if newest else {}
+        for (last_ns,) in self.db.execute("SELECT last_ns FROM samples ORDER BY id DESC LIMIT 1"):
+            self._newest_ns["samples"] = last_ns
         self.head, self.block_id = head, max(block_id, self.meta("block") or 0)
 
     def _read_tags(self) -> None:

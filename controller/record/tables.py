@@ -11,6 +11,7 @@ from controller.record.errors import Damaged, Missing, RecordError
 FILE: Final = "journal.db"
 LOCK: Final = "journal.lock"
 FORMAT: Final = 1
+DISORDER_NS: Final = 10_000_000_000  # within a run of rows no time is further behind one before it
 SNAPSHOTS_KEPT: Final = 12
 
 SCHEMA: Final = """
@@ -20,10 +21,9 @@ CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT NOT NULL, unit TEXT NOT NUL
 CREATE TABLE events (seq INTEGER PRIMARY KEY, utc_ns INTEGER NOT NULL, plant_s REAL NOT NULL,
                      kind TEXT NOT NULL, source TEXT NOT NULL, severity INTEGER NOT NULL, text TEXT NOT NULL,
                      data TEXT NOT NULL, hash BLOB NOT NULL);
-CREATE INDEX events_by_time ON events (utc_ns);
 CREATE TABLE samples (id INTEGER PRIMARY KEY, first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL,
                       rows INTEGER NOT NULL, seq INTEGER NOT NULL, data BLOB NOT NULL, texts BLOB);
-CREATE INDEX samples_by_time ON samples (last_ns);
+CREATE TABLE runs (stream TEXT NOT NULL, first INTEGER NOT NULL, PRIMARY KEY (stream, first)) WITHOUT ROWID;
 CREATE TABLE state (seq INTEGER PRIMARY KEY, utc_ns INTEGER NOT NULL, version TEXT NOT NULL,
                     data BLOB NOT NULL);
 CREATE TABLE followers (name TEXT PRIMARY KEY, events INTEGER, samples INTEGER,

@@ -103,7 +103,8 @@ class _Counted:
         self._done = self._of = 0
         if progress is not None:
             for table, key in (("events", "seq"), ("samples", "id")):
-                first, last = db.execute(f"SELECT min({key}), max({key}) FROM {table}").fetchone()  # noqa: S608
+                query = f"SELECT (SELECT min({key}) FROM {table}), (SELECT max({key}) FROM {table})"  # noqa: S608
+                first, last = db.execute(query).fetchone()
                 self._of += 0 if last is None else last - first + 1
 
     def add(self, rows: int) -> None:

@@ -32,6 +32,7 @@ class Limits:
 
     batch_s: wall seconds samples wait for company. events, event_bytes, rows: most that are held.
     commit_rows, commit_events: most that go into one transaction, so that none takes long.
+    block_ns: what was received further apart goes into different blocks (readers rely on it).
     """
 
     batch_s: float = 0.1
@@ -40,6 +41,7 @@ class Limits:
     rows: int = 1_000_000
     commit_rows: int = 50_000
     commit_events: int = 2_000
+    block_ns: int = 10_000_000_000
     retry_first_s: float = 0.05
     retry_longest_s: float = 5.0
 
@@ -227,10 +229,13 @@ class Waiting:
         """The oldest that fit into one transaction; what is being written cannot be dropped any more."""
         works: list[Work] = []
         rows = events = 0
+        times: list[int] = []
         for number, work in self._queue.items():
             rows += work.rows
             events += len(work.events)
-            if works and (rows > self.limits.commit_rows or events > self.limits.commit_events):
+            times += [block.utc_ns for block in work.blocks]
+            apart = bool(times) and max(times) - min(times) > self.limits.block_ns
+            if works and (apart or rows > self.limits.commit_rows or events > self.limits.commit_events):
                 break
             works.append(work)
             self._with_rows.pop(number, None)

@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from controller.core.clock import Now
+from controller.core.effects import Event
 from controller.record.errors import InUse, NotRecorded, WrongPlant
 from controller.record.journal import Journal
 from controller.record.reader import Reader, Where
-from tests.unit.record_rows import T0, TAGS, event, now, values
+from controller.record.waiting import Limits
+from tests.unit.record_rows import T0, TAGS, S, event, now, values
 
 
 def test_what_was_appended_can_be_read_after_the_future_is_done(tmp_path: Path) -> None:
@@ -120,3 +125,35 @@ def test_a_snapshot_covers_the_events_before_it(tmp_path: Path) -> None:
         assert (snapshot.seq, snapshot.data, snapshot.version) == (2, b"after two", "0.1.0")
         assert [entry.seq for entry in reader.events(after=snapshot.seq)] == [3]
     journal.close()
+
+
+story = st.lists(st.tuples(st.sampled_from([1, 4, 30, 7200, -3, -3600]), st.integers(0, 9)), max_size=25)
+
+
+@settings(max_examples=40)
+@given(story, st.integers(-4000, 40_000), st.integers(0, 20_000))
+def test_a_span_of_time_is_found_whatever_the_clock_did(
+    tmp_path_factory: pytest.TempPathFactory, moves: list[tuple[int, int]], start_s: int, length_s: int
+) -> None:
+    directory = tmp_path_factory.mktemp("span")
+    quick = Limits(batch_s=0.0)
+    journal = Journal.open(directory, "p", TAGS, archived=False, limits=quick, synchronous="OFF")
+    second, written = 0, []
+    for number, (step, source_off_s) in enumerate(moves):
+        second += step
+        utc_ns = T0 + second * S
+        told = Event("k.n", "T", "", utc_ns, 0.0, 100, {"n": number})
+        rows = values((0, number, 0, (second - source_off_s) * 1000))
+        journal.append([told], [rows], Now(0.0, 0.0, utc_ns)).result(60)
+        written.append((number, second, second - source_off_s))
+    journal.close()
+    end_s = start_s + length_s
+    span = {"from_ns": T0 + start_s * S, "to_ns": T0 + end_s * S}
+    expected = [number for number, at_s, _ in written if start_s <= at_s < end_s]
+    with Reader(directory) as reader:
+        found = [entry.data["n"] for entry in reader.events(where=Where(kinds=("k.",), **span))]
+        assert found == expected
+        newest = reader.newest_events(7, Where(kinds=("k.",), **span))
+        assert [entry.data["n"] for entry in newest] == expected[::-1][:7]
+        values_found = [int(value) for part in reader.samples(**span) for value in part.values]
+        assert values_found == [number for number, _, source_s in written if start_s <= source_s < end_s]
