@@ -1,6 +1,6 @@
 """One OPC UA client in a process of its own, measured from inside.
 
-`python -m tests.bench.client KIND ENDPOINT ITEMS NORMAL_MS FAST_MS WARM_S FOR_S`, KIND ours or asyncua, monitors
+`python -m tests.bench.client KIND ENDPOINT ITEMS NORMAL_MS FAST_MS WARM_S FOR_S`: ours or asyncua monitors
 ITEMS load nodes and TRIGGER, and answers every TRIGGER by writing ECHO. After WARM_S it counts for FOR_S and
 prints one line of JSON: changes, cpu_s, wall_s, lags_ms (of the last item of each notification).
 """

@@ -136,7 +136,7 @@ async def test_a_server_that_stops_and_goes_on_and_one_that_drops_the_session(se
         ("None", "None"),
         ("Basic256Sha256", "Sign"),
         ("Basic256Sha256", "SignAndEncrypt"),
-        ("Aes256Sha256RsaPss", "SignAndEncrypt"),
+        ("Aes256_Sha256_RsaPss", "SignAndEncrypt"),
     ],
 )
 async def test_with_user_and_password_over_each_kind_of_channel(

@@ -60,7 +60,9 @@ async def secure(client: Client, security: Security, identity: Identity | None) 
     if identity is None:
         raise LinkLost(f"policy {security.policy} needs a client certificate, and none is configured")
     client.application_uri = identity.application_uri
-    policy: type[SecurityPolicy] | None = getattr(security_policies, f"SecurityPolicy{security.policy}", None)
+    policy: type[SecurityPolicy] | None = getattr(
+        security_policies, f"SecurityPolicy{security.policy.replace('_', '')}", None
+    )
     if policy is None or security.mode not in ("Sign", "SignAndEncrypt"):
         raise LinkLost(f"security policy {security.policy}, mode {security.mode} is not known")
     mode = ua.MessageSecurityMode[security.mode]
