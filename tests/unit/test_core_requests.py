@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from alarms.signal import BAD_SENSOR_FAILURE
 from controller.core.inputs import WriteDone
+from controller.plant.config import load
 from controller.plant.plant import CheckedEffect, CommandEffect, WithholdEffect
 from controller.plant.tags import AlarmHelp, AlarmLimit
+from tests.unit.plant_texts import TEXTS, write_plant
 from tests.unit.plants import (
     OPERATOR,
     By,
@@ -453,3 +457,13 @@ def test_a_machine_that_is_found_running_after_a_lost_link_has_not_started() -> 
     plant.lose(0)
     plant.connect(values={"XS-301": 9.0})
     assert len(plant.of("machine.started")) == 1
+
+
+def test_the_plant_file_says_how_often_a_machine_may_start(tmp_path: Path) -> None:
+    limit = "        at_most:\n          times: 6\n          within: 60 min\n"
+    start = "      - name: start\n"
+    assert start in TEXTS["plc_r.yaml"]
+    texts = {**TEXTS, "plc_r.yaml": TEXTS["plc_r.yaml"].replace(start, start + limit)}
+    found = load(write_plant(tmp_path, texts))
+    assert found.plant is not None, found.errors
+    assert found.plant.commands[0].named("start").at_most == (6, 3600.0)

@@ -141,7 +141,16 @@ def _word(word: WordEntry, entry: CommandEntry, place: Place, draft: Draft, cond
     within_s = duration_s(place / "within", word.within, draft.problems, WITHIN_S)
     if word.within is not None and within_s == 0:
         draft.problems.error(place / "within", "a proof needs time; write how long it may take, such as 20 s")
-    return Word(word.name, word.value, Origin(word.origin), proof, within_s)
+    return Word(word.name, word.value, Origin(word.origin), proof, within_s, _at_most(word, place, draft))
+
+
+def _at_most(word: WordEntry, place: Place, draft: Draft) -> tuple[int, float] | None:
+    if word.at_most is None:
+        return None
+    if word.proof is None:
+        draft.problems.error(place / "at_most", "starts are counted by feedback; give the word a `proof`")
+    within = place / "at_most" / "within"
+    return word.at_most.times, duration_s(within, word.at_most.within, draft.problems, 3600.0)
 
 
 def build_permissives(draft: Draft) -> list[Permissive]:

@@ -58,18 +58,35 @@ class ArchiveRule(Model):
     max_interval: Duration | None = None
 
 
-class Alarm(Model):
+class AlarmOptions(Model):
+    """How alarms of a tag behave; beside the tag it is the default of them all."""
+
+    deadband: Difference | None = Field(default=None, description="How far the value must come back")
+    delay: Duration | None = Field(default=None, description="The condition must hold this long")
+    help: Help | None = None
+    class_: str | None = Field(default=None, alias="class", description="Class of alarms; default: process")
+    exclusive: bool | None = Field(
+        default=None, description="Of L and LL, and of H and HH, only the worse one is active"
+    )
+    latching: bool | None = Field(default=None, description="It stays until it is reset")
+    confirm: bool | None = Field(default=None, description="Acknowledging takes a second step")
+    realarm: Duration | None = Field(default=None, description="While it stands it speaks again (wall time)")
+    uncertain: Literal["use", "hold"] | None = Field(
+        default=None, description="Whether an Uncertain value counts, or is not usable"
+    )
+
+
+class Alarm(AlarmOptions):
     """One alarm of a tag. What is left out comes from the tag."""
 
     limit: Quantity
     priority: int = Field(description="1 act now, 2 within half an hour, 3 advisory")
-    deadband: Difference | None = None
-    delay: Duration | None = Field(default=None, description="The condition must hold this long")
     off_delay: Duration | None = Field(default=None, description="It must be gone this long")
-    help: Help | None = None
+    text: Text | None = Field(default=None, description="Default: the tag's text and the level in words")
+    enabled: bool = True
 
 
-class TagEntry(Model):
+class TagEntry(AlarmOptions):
     """One tag; `name` comes first on its line."""
 
     name: Name
@@ -97,9 +114,6 @@ class TagEntry(Model):
     )
     archive: ArchiveRule | None = None
     alarms: dict[Level, Alarm] = Field(default={})
-    deadband: Difference | None = Field(default=None, description="Default of the tag's alarms")
-    delay: Duration | None = Field(default=None, description="Default of the tag's alarms")
-    help: Help | None = Field(default=None, description="Default of the tag's alarms")
 
 
 class CommandNodes(Model):
@@ -112,6 +126,13 @@ class CommandNodes(Model):
     result: Node | None = None
 
 
+class AtMost(Model):
+    """How often a machine may start."""
+
+    times: int = Field(ge=1, le=50)
+    within: Duration = Field(description="In this plant time")
+
+
 class WordEntry(Model):
     """One word of a command."""
 
@@ -121,6 +142,9 @@ class WordEntry(Model):
     proof: Condition | None = Field(default=None, description="What shows that it took effect")
     within: Duration | None = Field(
         default=None, description="The proof must come within this time (wall time)"
+    )
+    at_most: AtMost | None = Field(
+        default=None, description="Refused to people when the proof has come true so often (starts per hour)"
     )
 
 
