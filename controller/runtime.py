@@ -51,11 +51,20 @@ class Runtime:
     def about(self) -> dict[str, Any] | None:
         """What runs here, or None when nothing does (a killed service leaves its file behind)."""
         try:
-            about = json.loads((self.directory / SERVICE_FILE).read_text())
-            os.kill(about["pid"], 0)
-        except (OSError, ValueError, KeyError):
+            about: dict[str, Any] = json.loads((self.directory / SERVICE_FILE).read_text())
+        except (OSError, ValueError):
             return None
-        return dict(about)
+        return about if _lives(int(about["pid"])) else None
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True  # under another account, as for an operator of the group; its door decides what we may
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def root() -> Path:
