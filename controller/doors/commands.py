@@ -79,6 +79,8 @@ class Commands:
                 await writer.drain()
         except (frames.FrameError, ConnectionError):
             pass  # the peer's fault and its loss: nothing was accepted that was not answered
+        except asyncio.CancelledError:
+            pass  # we stop; left to asyncio 3.11 it would be told as an error of the connection
         finally:
             self._tasks.discard(task)
             writer.close()

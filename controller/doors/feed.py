@@ -97,6 +97,8 @@ class Feed:
             await self._stream(reader)
         except (ConnectionError, TimeoutError):
             self.dropped += 1
+        except asyncio.CancelledError:
+            pass  # we stop; left to asyncio 3.11 it would be told as an error of the connection
         finally:
             self._readers.discard(reader)
             writer.transport.abort()

@@ -59,6 +59,8 @@ class Control:
                 await writer.drain()
         except (ConnectionError, ValueError):  # gone, or a line beyond the limit
             pass
+        except asyncio.CancelledError:
+            pass  # we stop; left to asyncio 3.11 it would be told as an error of the connection
         finally:
             self._tasks.discard(task)
             writer.close()
