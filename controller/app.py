@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import structlog
 
 from controller import __version__, runtime
 from controller.answers import Answers, link_row
@@ -34,6 +35,8 @@ from controller.record.retention import Keep
 from controller.replay import core_state
 from controller.schedule import housekeeping
 
+SETTLE_S: Final = 2.0  # of the 5 s that a stop may take; the rest is for links and journal to close
+DISK_LOOK_S: Final = 1.0
 DURABLE_VERSION: Final = "2"  # of the durable state's shape; a snapshot of another is left, events fold alone
 
 
@@ -104,7 +107,7 @@ async def run_core(plant: Plant, options: Options, on_ready: Callable[[], None])
                 tell=inbox.put,
             )
         )
-        await _serve(loop, clock, links, feed, commands, place, on_ready, answers)
+        await _serve(loop, clock, links, feed, commands, place, on_ready, answers, journal)
 
 
 def restored_core(plant: Plant, journal: Journal) -> Core:
@@ -137,6 +140,7 @@ async def _serve(
     place: runtime.Runtime,
     on_ready: Callable[[], None],
     answers: Answers,
+    journal: Journal,
 ) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -148,9 +152,13 @@ async def _serve(
             tasks.create_task(commands.serve(place.commands), name="commands"),
             *(tasks.create_task(link.run(), name=f"link {link.plc.name}") for link in links.values()),
             tasks.create_task(_when_ready(loop, clock, on_ready), name="ready"),
+            tasks.create_task(_tell_of_the_disk(journal), name="disk"),
         ]
         await stop.wait()
-        await loop.settle(answers.farewell())
+        if await loop.settle(answers.farewell(), SETTLE_S):
+            health = journal.health()
+            text = f"stopped with {health.events_waiting} events that the disk did not take: {health.failing}"
+            structlog.get_logger("journal").error(text)
         for task in running:
             task.cancel()
 
@@ -159,6 +167,22 @@ async def _when_ready(loop: Loop, clock: Clock, on_ready: Callable[[], None]) ->
     await loop.ready.wait()
     clock.start()
     on_ready()
+
+
+async def _tell_of_the_disk(journal: Journal) -> None:
+    """In the log, since the journal cannot tell it itself: that it cannot be written, and that it can again."""
+    log = structlog.get_logger("journal")
+    before = ""
+    while True:
+        health = journal.health()
+        if health.failing and not before:
+            log.error(
+                f"the journal cannot be written: {health.failing}; protection goes on, events wait in memory"
+            )
+        elif before and not health.failing:
+            log.warning("the journal can be written again")
+        before = health.failing
+        await asyncio.sleep(DISK_LOOK_S)
 
 
 def _started(plant: Plant, core: Core) -> Note:

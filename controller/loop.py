@@ -308,11 +308,16 @@ class Loop:
         if not self._waiting:
             self.ready.set()
 
-    async def settle(self, last: Input) -> None:
-        """Puts a last input before the core and waits until all that was decided is on disk."""
+    async def settle(self, last: Input, within_s: float) -> int:
+        """Puts a last input before the core and waits until all that was decided is on disk.
+
+        Returns how many commits are not when the time is over: a full disk must not keep us from stopping.
+        """
         stepped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._stepped.append(stepped)
         self._inbox.put(last)
         await stepped
-        while self._commits:
-            await asyncio.wait(self._commits)
+        over_s = time.monotonic() + within_s
+        while self._commits and (left_s := over_s - time.monotonic()) > 0:
+            await asyncio.wait(self._commits, timeout=left_s)
+        return len(self._commits)
