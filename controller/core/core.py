@@ -71,7 +71,7 @@ class Core:
         for command in self.plant.commands:
             for tag in self.commands.inputs(command.index):
                 self._commands_of[tag].append(command.index)
-        self._watched: NDArray[np.bool_] = np.array(
+        self.watched: NDArray[np.bool_] = np.array(
             [
                 self.interlocks.reads(tag) or bool(self._commands_of[tag]) or tag in self.formulas.users
                 for tag in range(count)
@@ -203,7 +203,7 @@ class Core:
     def _absorb(self, batch: Batch, now: Now) -> None:
         """A notification of a living PLC goes into the image, in parts without repeated tags."""
         for part in rounds(batch, self.image.scratch):
-            watched = part.tags[self._watched[part.tags]].tolist()
+            watched = part.tags[self.watched[part.tags]].tolist()
             if not self._seen.isdisjoint(watched):
                 self._settle()
             self.decisions.tell(self.image.take(part, now))
@@ -247,7 +247,7 @@ class Core:
         self._settle()  # on what was known until now
         self.decisions.say("link.lost", name, f"{name} is lost: {reason}", {"reason": reason})
         self.decisions.tell(self.image.mark(tags, BAD_NO_COMMUNICATION, now, plc))
-        self._changed(tags[self._watched[tags]].tolist(), now)
+        self._changed(tags[self.watched[tags]].tolist(), now)
         self.commands.touch_plc(plc)
 
     def _by_time(self, now: Now) -> None:
@@ -270,7 +270,7 @@ class Core:
     def _marked(self, values: Values, now: Now) -> None:
         self.decisions.tell(values)
         tags: list[int] = values.batch.tags.tolist()
-        self._changed([tag for tag in tags if self._watched[tag]], now)
+        self._changed([tag for tag in tags if self.watched[tag]], now)
 
     def _settle(self) -> None:
         self.interlocks.settle()
