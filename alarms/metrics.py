@@ -67,7 +67,7 @@ class Activation:
     acknowledged_ns: int | None = None
 
     def lasted_s(self, to_ns: int) -> float:
-        return ((self.returned_ns or to_ns) - self.raised_ns) / SECOND_NS
+        return ((to_ns if self.returned_ns is None else self.returned_ns) - self.raised_ns) / SECOND_NS
 
 
 class Flood(NamedTuple):
@@ -144,15 +144,16 @@ def floods(times_ns: Sequence[int], targets: Mapping[str, Target] = TARGETS) -> 
     width_ns = 600 * SECOND_NS
     window: deque[int] = deque()
     found: list[Flood] = []
-    start_ns, peak, count = 0, 0, 0
+    start_ns: int | None = None
+    peak = count = 0
     for time_ns in [*times_ns, 1 << 62]:
         while window and window[0] + width_ns <= time_ns:
             left_ns = window.popleft() + width_ns
-            if start_ns and len(window) < ends:
+            if start_ns is not None and len(window) < ends:
                 found.append(Flood(start_ns, left_ns, peak, count))
-                start_ns = 0
+                start_ns = None
         window.append(time_ns)
-        if start_ns:
+        if start_ns is not None:
             peak, count = max(peak, len(window)), count + 1
         elif len(window) > begins:
             start_ns, peak, count = window[0], len(window), len(window)
@@ -166,6 +167,7 @@ def measure(
     everything = activations(records)
     inside = [one for one in everything if from_ns <= one.raised_ns < to_ns]
     announced = [one for one in inside if not one.withheld]
+    ended = [one for one in announced if one.returned_ns is not None]
     times = [one.raised_ns for one in announced]
     raised = Counter(one.alarm for one in announced)
     stale_ns = round(targets["stale_h"].value * 3600) * SECOND_NS
@@ -179,9 +181,7 @@ def measure(
         per_10_min=slots(times, from_ns, to_ns, 600 * SECOND_NS),
         floods=floods(times, targets),
         chattering=_chattering(inside, targets["chatter_times"].value),
-        fleeting=dict(
-            Counter(one.alarm for one in announced if one.returned_ns and one.lasted_s(to_ns) < fleeting_s)
-        ),
+        fleeting=dict(Counter(one.alarm for one in ended if one.lasted_s(to_ns) < fleeting_s)),
         stale={
             one.alarm: one.lasted_s(to_ns) / 3600
             for one in everything

@@ -187,7 +187,7 @@ class PlantDay(RuleBasedStateMachine):
 
 TestPlantDay = PlantDay.TestCase
 TestPlantDay.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=260, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 
