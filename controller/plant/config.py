@@ -11,17 +11,20 @@ import hashlib
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from controller.plant.build.alarm_rules import build_rules
 from controller.plant.build.commands import build_command, build_handshake, build_permissives
 from controller.plant.build.conditions import Conditions
 from controller.plant.build.derived import build_derived
 from controller.plant.build.interlocks import build_interlocks
 from controller.plant.build.plcs import build_plcs
+from controller.plant.build.suppressions import build_groups, build_suppressions, check_rules
 from controller.plant.build.tags import NodesSeen, build_tag
 from controller.plant.checks import check_circles, check_unused, check_words, fast_tags
 from controller.plant.document import Document, read_document
-from controller.plant.draft import Draft, Item, read_interlocks, read_plant, read_plc
+from controller.plant.draft import Draft, Item, read_alarms, read_interlocks, read_plant, read_plc
 from controller.plant.plant import Interlock, Permissive, Plant, Plc
 from controller.plant.problems import Problem, Problems, did_you_mean
 from controller.plant.schema.plantfile import PlantHead
@@ -30,6 +33,7 @@ from controller.plant.twins import check_twins
 
 PLANT_FILE = "plant.yaml"
 INTERLOCK_FILE = "interlocks.yaml"
+ALARM_FILE = "alarms.yaml"
 _NAME_LINE = re.compile(r"^ *- +name: *['\"]?([\w.-]+)", re.MULTILINE)
 
 
@@ -113,6 +117,8 @@ def _read(folder: Path, draft: Draft, digest: hashlib._Hash) -> None:
     _warn_of_strays(folder, main, draft)
     if (folder / INTERLOCK_FILE).is_file() and (found := document(INTERLOCK_FILE)) is not None:
         read_interlocks(found, draft)
+    if (folder / ALARM_FILE).is_file() and (found := document(ALARM_FILE)) is not None:
+        read_alarms(found, draft)
 
 
 def _warn_of_strays(folder: Path, main: Document, draft: Draft) -> None:
@@ -167,10 +173,25 @@ def _build(draft: Draft, text_hash: str) -> Plant | None:
     check_circles(interlocks, draft)
     check_unused(interlocks, permissives, draft)
     check_twins(interlocks, draft)
+    alarms = _alarms(draft, plcs, fast_tags(interlocks, draft.commands.values(), list(draft.tags.values())))
     if draft.plant is None:
         return None
     _check_timezone(draft.plant, draft.problems)
-    return _plant(draft.plant.entry, draft, plcs, permissives, interlocks, text_hash)
+    plant = _plant(draft.plant.entry, draft, plcs, permissives, interlocks, text_hash)
+    return replace(plant, **alarms)
+
+
+def _alarms(draft: Draft, plcs: list[Plc], watched: set[int]) -> dict[str, Any]:
+    """The alarm system as fields of the plant."""
+    rules = build_rules(draft, plcs, watched)
+    suppressions = build_suppressions(draft, rules, plcs)
+    groups = build_groups(draft, rules)
+    check_rules(draft, rules, suppressions, groups)
+    return {
+        "alarms": tuple(rules.alarms.values()),
+        "suppressions": suppressions,
+        "first_out_groups": groups,
+    }
 
 
 def _plant(

@@ -8,6 +8,13 @@ from typing import Generic, TypeVar
 from controller.plant.document import Document, Place
 from controller.plant.plant import Command
 from controller.plant.problems import Problems
+from controller.plant.schema.alarmfile import (
+    AlarmEntry,
+    AlarmFile,
+    ClassEntry,
+    FirstOutEntry,
+    SuppressionEntry,
+)
 from controller.plant.schema.fields import Model
 from controller.plant.schema.interlockfile import InterlockEntry, InterlockFile
 from controller.plant.schema.plantfile import Area, DerivedEntry, PermissiveEntry, PlantFile, PlantHead
@@ -44,6 +51,10 @@ class Draft:
     permissive_items: list[Item[PermissiveEntry]] = field(default_factory=list)
     derived_items: list[Item[DerivedEntry]] = field(default_factory=list)
     interlock_items: list[Item[InterlockEntry]] = field(default_factory=list)
+    alarm_items: list[Item[AlarmEntry]] = field(default_factory=list)
+    class_items: list[Item[ClassEntry]] = field(default_factory=list)
+    suppression_items: list[Item[SuppressionEntry]] = field(default_factory=list)
+    first_out_items: list[Item[FirstOutEntry]] = field(default_factory=list)
     tags: dict[str, Tag] = field(default_factory=dict)
     commands: dict[str, Command] = field(default_factory=dict)
     declared: dict[str, dict[str, Place]] = field(default_factory=dict)  # 'tag' | 'command' | ...
@@ -101,6 +112,20 @@ def read_interlocks(document: Document, draft: Draft) -> None:
     draft.interlock_items = _items(InterlockEntry, place / "interlocks", draft, "interlock")
     entries = (place / "interlocks").value
     draft.counts["interlocks"] += len(entries) if isinstance(entries, list) else 0
+
+
+def read_alarms(document: Document, draft: Draft) -> None:
+    """alarms.yaml into the draft."""
+    place = document.top
+    if not _has_key(place, "alarms", draft.problems):
+        return
+    _known_keys(place, AlarmFile, draft.problems)
+    draft.alarm_items = _items(AlarmEntry, place / "alarms", draft, "alarm")
+    draft.class_items = _items(ClassEntry, place / "classes", draft, "class")
+    draft.suppression_items = _items(SuppressionEntry, place / "suppressions", draft, "suppression")
+    draft.first_out_items = _items(FirstOutEntry, place / "first_out", draft, "first-out group")
+    entries = (place / "alarms").value
+    draft.counts["alarms"] += len(entries) if isinstance(entries, list) else 0
 
 
 def _has_key(place: Place, key: str, problems: Problems) -> bool:

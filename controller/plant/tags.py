@@ -85,7 +85,8 @@ class AlarmHelp:
 class AlarmLimit:
     """One alarm of a tag (its id is `TAG.LEVEL`). Times are plant seconds, limits in the tag's unit.
 
-    level: LL L H HH for analogues; ON (value == limit), CHANGE_STALL and the like for the rest.
+    level: LL L H HH for analogues; ON (value == limit) for the rest. exclusive, latching, confirm,
+    realarm_s, alarm_class, hold_uncertain: as in alarms.model.Alarm, of which this becomes one.
     """
 
     level: str
@@ -95,6 +96,14 @@ class AlarmLimit:
     on_delay_s: float
     off_delay_s: float
     help: AlarmHelp
+    text: str = ""  # left out: the tag's text and the level in words
+    alarm_class: str = "process"
+    exclusive: bool = False
+    latching: bool = False
+    confirm: bool = False
+    realarm_s: float | None = None
+    enabled: bool = True
+    hold_uncertain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

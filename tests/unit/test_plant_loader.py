@@ -272,7 +272,7 @@ def test_the_report_for_programs_keeps_its_shape(tmp_path: Path) -> None:
         )
     )
 
-    assert good == {"tags": 14, "plcs": 1, "interlocks": 3, "alarms": 7, "errors": [], "warnings": []}
+    assert good == {"tags": 14, "plcs": 1, "interlocks": 3, "alarms": 15, "errors": [], "warnings": []}
     assert bad["tags"] == 14
     assert bad["errors"] == [
         {

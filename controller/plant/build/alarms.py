@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from controller.plant.build.classes import class_options
 from controller.plant.build.values import duration_s, number
 from controller.plant.document import Place
 from controller.plant.draft import Draft
-from controller.plant.schema.fields import Help
-from controller.plant.schema.plcfile import Alarm, Level
+from controller.plant.schema.plcfile import Alarm, AlarmOptions, Level
 from controller.plant.tags import AlarmHelp, AlarmLimit, Kind
 
 ORDER: Final[tuple[Level, ...]] = ("LL", "L", "H", "HH")
@@ -29,9 +29,7 @@ class AlarmBlocks:
     """The alarm part of a tag's block, with the tag's defaults."""
 
     alarms: Mapping[Level, Alarm]
-    deadband: float | str | None
-    delay: float | str | None
-    help: Help | None
+    defaults: AlarmOptions
     area: str
 
 
@@ -74,26 +72,50 @@ def _alarm(
     limit = number(place / "limit", alarm.limit, unit, problems)
     tag = Place(place.document, place.path[:-2])  # where the tag's own deadband and delay stand
     own = alarm.deadband is not None
-    at, written = (place if own else tag) / "deadband", alarm.deadband if own else blocks.deadband
+    at, written = (place if own else tag) / "deadband", alarm.deadband if own else blocks.defaults.deadband
     deadband = 0.0 if written is None else number(at, written, unit, problems, difference=True) or 0.0
     if alarm.priority not in (1, 2, 3):
         problems.error(place / "priority", f"priority {alarm.priority}; it is 1 (act now), 2 or 3 (advisory)")
     delay_at = (
         place / "delay" if alarm.delay is not None else Place(place.document, (*place.path[:-2], "delay"))
     )
-    on_delay_s = duration_s(delay_at, alarm.delay if alarm.delay is not None else blocks.delay, problems)
+    on_delay_s = duration_s(
+        delay_at, alarm.delay if alarm.delay is not None else blocks.defaults.delay, problems
+    )
     if on_delay_s > DELAY_MAX_S:
         problems.error(delay_at, "a delay of more than 7 days hides the alarm; shorten it")
     help_ = _help(alarm, blocks, place, draft)
     if limit is None:
         return None
     off_delay_s = duration_s(place / "off_delay", alarm.off_delay, problems)
-    return AlarmLimit(level, limit, alarm.priority, deadband, on_delay_s, off_delay_s, help_)
+    options = class_options(place, [(place, alarm), (tag, blocks.defaults)], draft)
+    return AlarmLimit(
+        level=level,
+        limit=limit,
+        priority=alarm.priority,
+        deadband=deadband,
+        on_delay_s=on_delay_s,
+        off_delay_s=off_delay_s,
+        help=help_,
+        text=alarm.text or "",
+        alarm_class=options.alarm_class,
+        exclusive=bool(_option(alarm, blocks, "exclusive")),
+        latching=options.latching,
+        confirm=options.confirm,
+        realarm_s=options.realarm_s,
+        enabled=alarm.enabled,
+        hold_uncertain=_option(alarm, blocks, "uncertain") == "hold",
+    )
+
+
+def _option(alarm: Alarm, blocks: AlarmBlocks, name: str) -> object:
+    own = getattr(alarm, name)
+    return getattr(blocks.defaults, name) if own is None else own
 
 
 def _help(alarm: Alarm, blocks: AlarmBlocks, place: Place, draft: Draft) -> AlarmHelp:
     """The alarm's own words, else the tag's; for advisories else the area's."""
-    layers = [alarm.help, blocks.help]
+    layers = [alarm.help, blocks.defaults.help]
     if alarm.priority not in (1, 2):
         layers += [a.entry.help for a in draft.areas if a.entry.name == blocks.area]
 

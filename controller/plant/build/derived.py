@@ -109,7 +109,7 @@ def _add(formula: _Formula, draft: Draft) -> None:
     kind = Kind(entry.kind) if entry.kind else Kind.STATE if entry.states else Kind.ANALOG
     range_ = _range(entry, place, kind, draft)
     states = tuple(sorted(entry.states.items()))
-    blocks = AlarmBlocks(entry.alarms, entry.deadband, entry.delay, entry.help, entry.area)
+    blocks = AlarmBlocks(entry.alarms, entry, entry.area)
     draft.tags[entry.name] = Tag(
         index=len(draft.tags),
         name=entry.name,

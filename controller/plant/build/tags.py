@@ -28,7 +28,7 @@ def build_tag(item: Item[TagEntry], draft: Draft) -> Tag:
     low, high = _range(entry, place, kind, source, draft)
     _check_kind(entry, place, kind, source, draft)
     check_area(place, entry.area, draft)
-    blocks = AlarmBlocks(entry.alarms, entry.deadband, entry.delay, entry.help, entry.area)
+    blocks = AlarmBlocks(entry.alarms, entry, entry.area)
     states = tuple(sorted(entry.states.items()))
     return Tag(
         index=len(draft.tags),

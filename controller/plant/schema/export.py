@@ -8,14 +8,20 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from controller.plant.schema.alarmfile import AlarmFile
 from controller.plant.schema.interlockfile import InterlockFile
 from controller.plant.schema.plantfile import PlantFile
 from controller.plant.schema.plcfile import PlcFile
 
 
 def schema_json() -> str:
-    """plc_maps/schema.json: one schema for the three kinds of file, told apart by their first key."""
-    files: dict[str, type[BaseModel]] = {"plant": PlantFile, "plc": PlcFile, "interlocks": InterlockFile}
+    """plc_maps/schema.json: one schema for the four kinds of file, told apart by their first key."""
+    files: dict[str, type[BaseModel]] = {
+        "plant": PlantFile,
+        "plc": PlcFile,
+        "interlocks": InterlockFile,
+        "alarms": AlarmFile,
+    }
     refs, definitions = models_json_schema([(model, "validation") for model in files.values()])
     schema: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from controller.plant.schema.fields import Difference, Duration, Help, Model, Name, Prose, Range, Text
-from controller.plant.schema.plcfile import Alarm, ArchiveRule, KindName, Level, Normal
+from controller.plant.schema.fields import Help, Model, Name, Prose, Range, Text
+from controller.plant.schema.plcfile import Alarm, AlarmOptions, ArchiveRule, KindName, Level, Normal
 
 
 class Area(Model):
@@ -31,7 +31,7 @@ class PermissiveEntry(Model):
     guards: list[Guard] = Field(default=[])
 
 
-class DerivedEntry(Model):
+class DerivedEntry(AlarmOptions):
     """A tag computed by the service from other tags."""
 
     name: Name
@@ -45,9 +45,6 @@ class DerivedEntry(Model):
     states: dict[int, Text] = Field(default={})
     archive: ArchiveRule | None = None
     alarms: dict[Level, Alarm] = Field(default={})
-    deadband: Difference | None = None
-    delay: Duration | None = None
-    help: Help | None = None
 
 
 class PlantHead(Model):
