@@ -152,6 +152,15 @@ def test_there_is_one_chunk_per_tag_and_hour(journal: Journal, tmp_path: Path) -
     journal.close()
 
 
+def test_a_row_that_came_late_takes_its_place_in_the_hour(journal: Journal, tmp_path: Path) -> None:
+    compact(tmp_path)
+    journal.append([], [values((1, 7.5, 0, 90_000))], Now(0, 0, T0 + 200 * 60 * S)).result(60)
+    compact(tmp_path)
+    rows = [*EXPECTED["PT-303"][:2], (90, 7.5, 0), *EXPECTED["PT-303"][2:]]
+    assert everything(tmp_path)["PT-303"] == rows
+    journal.close()
+
+
 def test_a_large_chunk_is_left_alone_and_the_hour_gets_another(
     journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,6 +288,9 @@ def test_compaction_that_dies_at_any_statement_is_done_again_without_harm(
         compact(tmp_path, step_rows=100)
         assert everything(tmp_path) == EXPECTED
         assert journal_cursor(tmp_path) == MINUTES
+        with sqlite3.connect(tmp_path / FILE) as db:
+            assert db.execute("SELECT sum(rows) FROM chunks").fetchone() == (MINUTES * 4,)
+        db.close()
 
 
 def test_verify_reads_the_history_too(journal: Journal, tmp_path: Path) -> None:
