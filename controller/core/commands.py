@@ -67,6 +67,7 @@ class Commands:
                     rank = rank_of(plant.commands[effect.command], effect.word)
                     self._users[effect.command].append((rule.index, index, rank))
         self._dirty: set[int] = set(range(len(plant.commands)))
+        self._due_s: float | None = None  # the soonest of all, until one is looked at
         self.starts = Starts(plant, self.sight, self.decisions)
 
     def record(self, command: Command) -> CommandRecord:
@@ -88,16 +89,24 @@ class Commands:
         self._dirty.update(command.index for command in self.plant.commands if command.plc == plc)
 
     def touch_late(self, now_s: float) -> None:
+        if self.due_s() > now_s:
+            return
         self._dirty.update(index for index, live in enumerate(self.lives) if live.due_s <= now_s)
 
     def quiet(self) -> None:
         """Nothing is to be looked at: between two steps it never is."""
         self._dirty.clear()
+        self._due_s = None
 
     def due_s(self) -> float:
-        return min((live.due_s for live in self.lives), default=inf)
+        if self._due_s is None:
+            self._due_s = min((live.due_s for live in self.lives), default=inf)
+        return self._due_s
 
     def settle(self) -> None:
+        if not self._dirty:
+            return
+        self._due_s = None
         dirty, self._dirty = sorted(self._dirty), set()
         for index in dirty:
             self._look(self.plant.commands[index])
@@ -408,6 +417,7 @@ class Commands:
             (command.sequence, float(sequence)),
         )
         self.decisions.write(Write(command.plc, intent, fields, now.mono_s + TRANSPORT_S, context))
+        self._due_s = None
         live.progress = Progress(asked_s, now.mono_s)
         live.sent_word_s = now.mono_s
         live.asked_s = None

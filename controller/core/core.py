@@ -273,11 +273,11 @@ class Core:
         self._changed([tag for tag in tags if self.watched[tag]], now)
 
     def _settle(self) -> None:
-        self.interlocks.settle()
-        self.commands.touch(self.interlocks.touched_commands)
-        self.interlocks.touched_commands.clear()
+        if self.interlocks.settle():
+            self.commands.touch(self.interlocks.touched_commands)
+            self.interlocks.touched_commands.clear()
+            self.permissives.settle()
         self.commands.settle()
-        self.permissives.settle()
         self._seen.clear()
 
     def _due(self) -> Due:

@@ -58,6 +58,7 @@ class Interlocks:
         self.touched_commands: set[int] = set()
         self._rank = _ranks(plant)
         self._dirty: set[int] = set(range(len(self.logics)))
+        self._due: Due | None = None  # the soonest of all, until one is looked at
         self._gates = self._wired()
         self._dependants: dict[int, list[int]] = {}
         for logic in self.logics:
@@ -104,6 +105,9 @@ class Interlocks:
         self._dirty.update(range(len(self.logics)))
 
     def touch_late(self, now: Now) -> None:
+        soonest = self.due()
+        if soonest.plant_s > now.plant_s and soonest.mono_s > now.mono_s:
+            return
         for logic in self.logics:
             if logic.live.due_plant_s <= now.plant_s or logic.live.due_mono_s <= now.mono_s:
                 self._dirty.add(logic.rule.index)
@@ -111,19 +115,25 @@ class Interlocks:
     def quiet(self) -> None:
         """Nothing is to be looked at: between two steps it never is."""
         self._dirty.clear()
+        self._due = None
         self.touched_commands.clear()
 
     def due(self) -> Due:
-        return Due(
-            min((logic.live.due_plant_s for logic in self.logics), default=inf),
-            min((logic.live.due_mono_s for logic in self.logics), default=inf),
-        )
+        if self._due is None:
+            self._due = Due(
+                min((logic.live.due_plant_s for logic in self.logics), default=inf),
+                min((logic.live.due_mono_s for logic in self.logics), default=inf),
+            )
+        return self._due
 
-    def settle(self) -> None:
-        """Looks at what is to be looked at, parents before children, until nothing moves any more."""
-        for _ in range(2 * len(self.logics) + 2):  # each may trip, reset and be read by others once
+    def settle(self) -> bool:
+        """Looks at what is to be looked at, parents before children, until nothing moves any more.
+
+        True when anything was looked at.
+        """
+        for number in range(2 * len(self.logics) + 2):  # each may trip, reset and be read by others once
             if not self._dirty:
-                return
+                return number > 0
             batch, self._dirty = sorted(self._dirty, key=self._rank.__getitem__), set()
             for index in batch:
                 self._look(self.logics[index])
@@ -132,6 +142,7 @@ class Interlocks:
         )
 
     def _look(self, logic: Logic) -> None:
+        self._due = None
         self.sight.due_s = inf
         logic.live.due_mono_s = inf
         demand = logic.judge(self.sight)

@@ -460,10 +460,11 @@ def test_a_machine_that_is_found_running_after_a_lost_link_has_not_started() -> 
 
 
 def test_the_plant_file_says_how_often_a_machine_may_start(tmp_path: Path) -> None:
+    proof = "        proof:\n          tag: XS-301\n          is: 9\n"
     limit = "        at_most:\n          times: 6\n          within: 60 min\n"
     start = "      - name: start\n"
     assert start in TEXTS["plc_r.yaml"]
-    texts = {**TEXTS, "plc_r.yaml": TEXTS["plc_r.yaml"].replace(start, start + limit)}
+    texts = {**TEXTS, "plc_r.yaml": TEXTS["plc_r.yaml"].replace(start, start + proof + limit, 1)}
     found = load(write_plant(tmp_path, texts))
     assert found.plant is not None, found.errors
     assert found.plant.commands[0].named("start").at_most == (6, 3600.0)
