@@ -8,8 +8,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.services import services
+
+# A busy machine is no finding: nothing here fails for being slow. In CI the examples are the same each time.
+settings.register_profile(
+    "heloop",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("heloop")
 
 MISSING = pytest.StashKey[dict[str, int]]()
 
