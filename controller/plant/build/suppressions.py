@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from alarms.check import problems as engine_problems
-from alarms.model import Alarm, Condition, Frozen, Skew, Standing, parts
+from alarms.model import Alarm, Condition, Frozen, Skew, Stale, Standing, parts
 from alarms.suppression import FirstOutGroup, Of, Suppression, link_loss, parent
 from controller.plant.build.alarm_conditions import AlarmConditions
 from controller.plant.build.alarm_rules import AlarmRules
@@ -19,6 +19,7 @@ from controller.plant.problems import did_you_mean
 from controller.plant.schema.alarmfile import FirstOutEntry, SuppressionEntry
 
 PARENT_EXIT_S = 60.0
+WILD = frozenset("*?[")
 
 
 def build_suppressions(draft: Draft, rules: AlarmRules, plcs: Iterable[Plc]) -> tuple[Suppression, ...]:
@@ -97,7 +98,7 @@ def _found(
     areas = tuple(areas)
     for number, pattern in enumerate(patterns):
         at = place if len(patterns) == 1 else place / number
-        if "*" not in pattern:
+        if not WILD.intersection(pattern):
             if pattern in rules.alarms:
                 found.append(pattern)
             else:
@@ -153,10 +154,12 @@ def _of_signals(alarms: Mapping[str, Alarm]) -> Iterable[Suppression]:
     for one, alarm in alarms.items():
         stem, _, what = one.rpartition(".")
         broken = f"{stem}.BAD"
-        if what in ("FROZEN", "STALE") and broken in alarms:
-            yield parent(f"{what.lower()}_{stem}", one, (broken,))
+        if isinstance(alarm.condition, Frozen | Stale) and what in ("FROZEN", "STALE") and broken in alarms:
             if isinstance(alarm.condition, Frozen):
                 yield parent(f"bad_{stem}", broken, (one,))
+            elif not alarm.condition.codes:
+                continue  # a rule of alarms.yaml: the value stays as it is
+            yield parent(f"{what.lower()}_{stem}", one, (broken,))
         if what == "HH" and isinstance(alarm.condition, Skew) and f"{stem}.H" in alarms:
             yield parent(f"far_off_{stem}", one, (f"{stem}.H",))
 
