@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from controller.plant.tags import Tag
 from controller.record import retention, tables
 from controller.record.archive import Archive
 from controller.record.chain import EventRow, Head, row_of, storable
-from controller.record.errors import RecordError
+from controller.record.errors import NotRecorded, RecordError
 from controller.record.lock import DirectoryLock
 from controller.record.reader import Reader
 from controller.record.samples import Samples, TextSample
@@ -34,6 +34,9 @@ from controller.record.store import Block, Confirmation, Connect, State, Store
 from controller.record.waiting import Job, Limits, Numbers, Waiting, Work
 from controller.record.writer import Times, Writer
 
+Found = TypeVar("Found")
+
+START_S: Final = 10.0  # the disk's time for an answer when the service starts
 STEP_BACK_NS: Final = 1_000_000_000  # a clock that goes back less than this was disciplined, not set
 
 
@@ -82,25 +85,28 @@ class Journal:
     ) -> Journal:
         """Opens or makes the journal and starts its thread.
 
-        Raises InUse, Damaged or WrongPlant with a text that names the fix, and sqlite3.Error when
-        the disk refuses. archived: the tags' archive rules choose what of the samples is kept.
+        Raises RecordError: InUse, Damaged, WrongPlant, or NotRecorded when the disk refuses; the text
+        names the fix. archived: the tags' archive rules choose what of the samples is kept.
         synchronous: docs/decisions/0001-journal-synchronous.md.
         """
-        directory.mkdir(parents=True, exist_ok=True)
-        lock = DirectoryLock(directory, tables.LOCK, f"the service of plant '{plant_name}'")
         try:
-            store = Store(directory / tables.FILE, plant_name, synchronous, connect)
+            directory.mkdir(parents=True, exist_ok=True)
+            lock = DirectoryLock(directory, tables.LOCK, f"the service of plant '{plant_name}'")
             try:
-                journal = cls(store, lock, limits or Limits())
-            except sqlite3.Error:
-                store.close()
+                store = Store(directory / tables.FILE, plant_name, synchronous, connect)
+                try:
+                    journal = cls(store, lock, limits or Limits())
+                except sqlite3.Error:
+                    store.close()
+                    raise
+            except (RecordError, sqlite3.Error):
+                lock.release()
                 raise
-        except (RecordError, sqlite3.Error):
-            lock.release()
-            raise
+        except (OSError, sqlite3.Error) as error:
+            raise _unusable(directory, error) from error
         journal._thread.start()
         if tags:
-            journal.use(tags, journal.register(tags).result(), archived=archived)
+            journal.use(tags, journal._within(journal.register(tags)), archived=archived)
         return journal
 
     def append(
@@ -166,7 +172,7 @@ class Journal:
         Seconds since 1970, or one more than the last: PLCs refuse a lower one (plc-contract).
         """
         self._epoch = max(self._epoch + 1, int(time.time()))
-        self._put(Work(meta={"epoch": self._epoch})).result()
+        self._within(self._put(Work(meta={"epoch": self._epoch})))
         return self._epoch
 
     def reader(self) -> Reader:
@@ -198,6 +204,15 @@ class Journal:
         """Writes what waits, then lets go of the directory. What the disk refuses now is refused for good."""
         self._waiting.close()
         self._thread.join(timeout_s)
+
+    def _within(self, future: Future[Found]) -> Found:
+        """A service that cannot write at its start says so and stops; once it runs it keeps protecting."""
+        try:
+            return future.result(START_S)
+        except TimeoutError as error:
+            reason = self._waiting.reason or "no answer"
+            self.close(0.0)
+            raise _unusable(self._path.parent, reason) from error
 
     def _put(self, work: Work) -> Future[int]:
         self._waiting.put(work, self._times.utc_ns)
@@ -231,6 +246,13 @@ class Journal:
                 TextSample(int(self._numbers[tag]), storable(text), *when) for tag, text, *when in batch.texts
             ),
         )
+
+
+def _unusable(directory: Path, error: object) -> NotRecorded:
+    return NotRecorded(
+        f"the journal in {directory} cannot be written: {error}. "
+        "Make room on the disk, or let this user write there"
+    )
 
 
 def _newest(samples: Sequence[Values]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -100,8 +101,8 @@ def test_whichever_call_fails_while_opening_the_next_start_is_clean(tmp_path: Pa
             try:
                 journal = Journal.open(directory, "university", TAGS, limits=IMPATIENT, connect=disk.connect)
                 journal.close()
-            except sqlite3.OperationalError as error:
-                assert "disk I/O error" in str(error)  # noqa: PT017
+            except NotRecorded as error:
+                assert "cannot be written: disk I/O error. Make room" in str(error)  # noqa: PT017
             journal = Journal.open(directory, "university", TAGS, limits=IMPATIENT, archived=False)
             story(journal)
             journal.close()
@@ -211,6 +212,29 @@ def test_events_commit_in_the_order_they_were_appended_also_through_trouble(tmp_
     assert numbers == sorted(numbers)
     journal.close()
     assert ours(tmp_path) == list(range(300))
+
+
+def test_a_disk_that_takes_nothing_at_the_start_is_an_error_and_not_a_service_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.record.journal.START_S", 0.05)
+    Journal.open(tmp_path, "university").close()
+    disk = Disk()
+    journal = Journal.open(tmp_path, "university", connect=disk.connect)
+    disk = Disk(at=disk.calls + 1, times=10**9)
+    journal.close()
+    with pytest.raises(NotRecorded, match=r"cannot be written: disk I/O error\. Make room"):
+        Journal.open(tmp_path, "university", TAGS, limits=IMPATIENT, connect=disk.connect)
+    with pytest.raises(NotRecorded, match="let this user write there"):
+        Journal.open(tmp_path / FILE / "below a file", "university")
+    for _ in range(200):  # the thread that was given up lets go of the directory by itself
+        try:
+            Journal.open(tmp_path, "university", TAGS).close()
+            break
+        except InUse:
+            threading.Event().wait(0.05)
+    else:
+        raise AssertionError("the directory is still locked")
 
 
 # --- clocks ----------------------------------------------------------------------------------------
