@@ -56,7 +56,7 @@ def core(
         speed=speed,
         held=held,
         demo=demo_users,
-        endpoints=dict(_endpoint(text) for text in endpoint or ()),
+        endpoints=dict(parse_endpoint(text) for text in endpoint or ()),
         texts=plant_texts(plant),
     )
     try:
@@ -65,7 +65,7 @@ def core(
         fail(str(error), 2)
 
 
-def _endpoint(text: str) -> tuple[str, str]:
+def parse_endpoint(text: str) -> tuple[str, str]:
     name, equals, address = text.partition("=")
     if not equals or not address.startswith("opc.tcp://"):
         fail(f"--endpoint '{text}': write PLC=opc.tcp://HOST:PORT", 2)

@@ -35,7 +35,7 @@ def simulate(
         fail(f"{of_links[0][0]} is a fault of a link: `heloop demo` and `heloop sim` have links", 2)
     for_s = duration_s(for_)
     try:
-        world = World(checked, SimulatedPlant(checked, seed, of_plant))
+        world = World(checked, SimulatedPlant(checked, seed, of_plant), archive=report is not None)
     except ValueError as error:
         fail(str(error), 2)
     started_s = time.monotonic()
@@ -50,7 +50,7 @@ def simulate(
         err=True,
     )
     if report is not None:
-        run = Run(seed, 1.0, for_s, samples=world.archive.kept, links=world.links())
+        run = Run(seed, 1.0, for_s, samples=world.samples, links=world.links())
         _write(report, report_of(run, checked, world.events))
 
 
