@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 import pytest
 from asyncua import ua
-from asyncua.ua.ua_binary import nodeid_to_binary
+from asyncua.common.utils import Buffer
+from asyncua.ua.ua_binary import nodeid_to_binary, struct_from_binary, struct_to_binary
 
 from controller.opcua.decoding import Published
+from controller.opcua.link.connection import publish_request
 from controller.opcua.link.counters import Counters
 from controller.opcua.link.errors import LinkLost, Refused, first_lost
 from controller.opcua.link.items import in_chunks
@@ -57,10 +59,9 @@ class ScriptedServer:
         self.requests = 0
         self.on_republish: Callable[[], None] = lambda: None
 
-    async def publish(self, request: ua.PublishRequest) -> bytes:
+    async def publish(self, acknowledged: list[tuple[int, int]]) -> bytes:
         self.requests += 1
-        for acknowledgement in request.Parameters.SubscriptionAcknowledgements:
-            self.acknowledged.append(acknowledgement.SequenceNumber)
+        self.acknowledged += [sequence for _, sequence in acknowledged]
         if not self.says:
             await asyncio.get_running_loop().create_future()
         answer = self.says.pop(0)
@@ -242,6 +243,19 @@ async def test_a_subscription_that_falls_silent_ends_the_connection() -> None:
         ScriptedServer(published(1, 1.0)), Timing(keepalive_s=0.02), silence_s=0.05
     ).until_lost()
     assert "fast has been silent" in reason
+
+
+@pytest.mark.parametrize("acknowledged", [[], [(5, 1)], [(5, 1), (7, 4294967295)]])
+@pytest.mark.parametrize("token", [ua.NodeId(1005), ua.NodeId(b"0123456789", 1), ua.NodeId("token", 3)])
+def test_a_publish_request_is_what_asyncua_would_send(
+    acknowledged: list[tuple[int, int]], token: ua.NodeId
+) -> None:
+    theirs = struct_from_binary(ua.PublishRequest, Buffer(publish_request(token, acknowledged)))
+    pairs = [(a.SubscriptionId, a.SequenceNumber) for a in theirs.Parameters.SubscriptionAcknowledgements]
+    assert (theirs.RequestHeader.AuthenticationToken, pairs) == (token, acknowledged)
+    again = struct_from_binary(ua.PublishRequest, Buffer(struct_to_binary(theirs)))
+    assert again == theirs
+    assert len(struct_to_binary(theirs)) == len(publish_request(token, acknowledged))
 
 
 # --- the arithmetic of numbers that wrap -----------------------------------------------------------------

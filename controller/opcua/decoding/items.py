@@ -3,8 +3,8 @@
 Lanes, each exact:
 - uniform: the first item's mask and type give a size S; when mask and type are the same at every
   multiple of S then, by induction, item k starts at k*S, and one numpy view reads all of them;
-- mixed: one walk finds where each item starts and which layout it has; each layout is one gather
-  (for a handful of items one struct call per item, which costs less);
+- mixed: one walk finds where each item starts and which layout it has; each layout is one gather;
+- few: one struct call per item costs less than either;
 - unusual (texts, arrays, structures): bounded by `extent`, decoded by asyncua, handed over as Python
   objects beside the arrays.
 """
@@ -12,6 +12,7 @@ Lanes, each exact:
 from __future__ import annotations
 
 import struct
+from math import nan
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -77,27 +78,71 @@ def filetime_to_ns(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where(fits, (np.where(fits, ticks, _TICKS_1970) - _TICKS_1970) * 100, 0)
 
 
+def _ns(ticks: int) -> int:
+    """The same for one time."""
+    return (ticks - _TICKS_1970) * 100 if abs(ticks - _TICKS_1970) <= _TICKS_REACH else 0
+
+
 def decode_items(data: bytes, at: int, count: int, with_handles: bool = True) -> tuple[Items, int]:
     """Items from `at` on and the position behind them. Without handles they are numbered from 0."""
-    if count >= _NUMPY_FROM:
-        found = _uniform(data, at, count, with_handles)
-        if found is not None:
-            return found
+    if count < _NUMPY_FROM:
+        return _few(data, at, count, with_handles)
+    return _uniform(data, at, count, with_handles) or _mixed(data, at, count, with_handles)
+
+
+def _few(data: bytes, at: int, count: int, with_handles: bool) -> tuple[Items, int]:
+    """A handful of items, one struct call each."""
+    handles: list[int] = []
+    values: list[float] = []
+    statuses: list[int] = []
+    times: list[int] = []
+    kinds: list[int] = []
+    others: list[Other] = []
+    prefix = 4 if with_handles else 0
+    for index in range(count):
+        mask = byte_at(data, at + prefix)
+        kind = byte_at(data, at + prefix + 1) if mask & HAS_VALUE else 0
+        layout = layout_of(mask & 0x3F, kind, with_handles)
+        if layout is None:
+            handle = int.from_bytes(data[at : at + 4], "little") if with_handles else index
+            other, at = _other(data, at + prefix, len(handles), handle)
+            others.append(other)
+            continue
+        if at + layout.size > len(data):
+            raise malformed("the message ends early", at)
+        fields = layout.unpack.unpack_from(data, at)
+        at += layout.size
+        handles.append(fields[0] if with_handles else index)
+        value = nan if layout.value is None else fields[layout.value]
+        values.append(value != 0 if layout.is_boolean else value)
+        statuses.append(0 if layout.status is None else fields[layout.status])
+        times.append(0 if layout.source_time is None else _ns(fields[layout.source_time]))
+        kinds.append(kind)
+    items = Items(
+        handles=np.array(handles, np.uint32),
+        values=np.array(values, np.float64),
+        status=np.array(statuses, np.uint32),
+        source_ns=np.array(times, np.int64),
+        kinds=np.array(kinds, np.uint8),
+        others=tuple(others),
+    )
+    return items, at
+
+
+def _mixed(data: bytes, at: int, count: int, with_handles: bool) -> tuple[Items, int]:
+    """Many items of several layouts."""
     groups, others, end = _walk(data, at, count, with_handles)
     length = count - len(others)
     items = Items(
         handles=np.empty(length, np.uint32),
-        values=np.full(length, np.nan),
+        values=np.full(length, nan),
         status=np.zeros(length, np.uint32),
         source_ns=np.zeros(length, np.int64),
         kinds=np.empty(length, np.uint8),
         others=tuple(others),
     )
     for group in groups.values():
-        if len(group.starts) >= _NUMPY_FROM:
-            group.gather(data, items)
-        else:
-            group.unpack(data, items)
+        group.gather(data, items)
     return items._replace(source_ns=filetime_to_ns(items.source_ns)), end
 
 
@@ -127,20 +172,6 @@ class _Group:
             items.status[rows] = fields["status"]
         if self.layout.source_time is not None:
             items.source_ns[rows] = fields["source_time"]
-
-    def unpack(self, data: bytes, items: Items) -> None:
-        """The same item by item."""
-        layout = self.layout
-        for row, start, name in zip(self.rows, self.starts, self.names, strict=True):
-            fields = layout.unpack.unpack_from(data, start)
-            items.handles[row] = fields[0] if layout.has_handle else name
-            items.kinds[row] = self.kind
-            if layout.value is not None:
-                items.values[row] = fields[layout.value] != 0 if layout.is_boolean else fields[layout.value]
-            if layout.status is not None:
-                items.status[row] = fields[layout.status]
-            if layout.source_time is not None:
-                items.source_ns[row] = fields[layout.source_time]
 
 
 def _walk(data: bytes, at: int, count: int, with_handles: bool) -> tuple[dict[int, _Group], list[Other], int]:
@@ -197,7 +228,7 @@ def _uniform(data: bytes, at: int, count: int, with_handles: bool) -> tuple[Item
 
 def _values_of(rows: NDArray[Any], layout: Layout) -> NDArray[np.float64]:
     if layout.value is None:
-        return np.full(len(rows), np.nan)
+        return np.full(len(rows), nan)
     return (rows["value"] != 0 if layout.is_boolean else rows["value"]).astype(np.float64)
 
 
@@ -216,5 +247,4 @@ def _other(data: bytes, at: int, before: int, handle: int) -> tuple[Other, int]:
         value = variant_from_binary(Buffer(data[at + 1 : behind_value])).Value
     except _UNDECODABLE:
         value, status = None, BAD_DECODING_ERROR
-    source_ns = int(filetime_to_ns(np.array([ticks], np.int64))[0])
-    return Other(before, handle, value, status, source_ns, kind), end
+    return Other(before, handle, value, status, _ns(ticks), kind), end

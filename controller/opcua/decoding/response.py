@@ -26,6 +26,9 @@ _STATUS_CHANGE_NOTIFICATION: Final = 820
 _PUBLISH_RESPONSE: Final = 829
 _REPUBLISH_RESPONSE: Final = 835
 
+# No diagnostics, no texts (an empty or a null table), no extension: nearly every header ends like this.
+_PLAIN_HEADER_ENDS: Final = (b"\0\0\0\0\0\0\0\0", b"\0\xff\xff\xff\xff\0\0\0")
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -114,6 +117,8 @@ def _after_header(data: bytes, expected: int) -> int:
     """Behind the type and the ResponseHeader: time, handle, result, diagnostics, string table, extension."""
     if _number_of(data, 0) != expected:
         raise malformed(f"a message of another type than {expected}", 0)
+    if data[0] == 1 and data[20:28] in _PLAIN_HEADER_ENDS:
+        return 28
     at = after(data, after_node_id(data, 0), 16)
     at = after_diagnostic_info(data, at)
     strings = count_at(data, at)

@@ -60,7 +60,8 @@ class Points:
 class Table:
     """All nodes of one PLC. Points of node h are first[h] .. first[h] + count[h].
 
-    slow: nodes that feed texts or take elements out of arrays. clock_handle: ServerStatus.CurrentTime, which
+    slow: nodes that feed texts or take elements out of arrays. plain: nodes that feed one number by scale
+    and offset alone. clock_handle: ServerStatus.CurrentTime, which
     has no tag.
     """
 
@@ -70,6 +71,7 @@ class Table:
     first: NDArray[np.int64]
     count: NDArray[np.int64]
     slow: NDArray[np.bool_]
+    plain: NDArray[np.bool_]
     of_tag: dict[int, tuple[Node, Tag]]
 
     @property
@@ -108,6 +110,7 @@ def table_of(plant: Plant, plc: int) -> Table:
         first=np.concatenate(([0], np.cumsum(counts)[:-1])) if nodes else counts,
         count=counts,
         slow=np.array([_is_slow(fed) for _, fed in ordered], np.bool_),
+        plain=np.array([_is_plain(fed) for _, fed in ordered], np.bool_),
         of_tag=of_tag,
     )
 
@@ -121,6 +124,11 @@ def _is_slow(fed: list[tuple[Tag, NodeSource]]) -> bool:
     return any(
         source.raw is Raw.STRING or source.element is not None or source.words > 1 for _, source in fed
     )
+
+
+def _is_plain(fed: list[tuple[Tag, NodeSource]]) -> bool:
+    source = fed[0][1]
+    return len(fed) == 1 and not _is_slow(fed) and source.bit is None and not source.sentinels
 
 
 def _group(fed: list[tuple[Tag, NodeSource]]) -> str:

@@ -77,7 +77,7 @@ class Publisher:
         self._counters = counters
         self._message = message
         self._gap = gap
-        self._acknowledgements: list[ua.SubscriptionAcknowledgement] = []
+        self._acknowledgements: list[tuple[int, int]] = []
         self._malformed = 0
         self._requesters = timing.outstanding
         self.subscriptions: dict[int, Subscription] = {}
@@ -94,11 +94,9 @@ class Publisher:
 
     async def _requests(self, tasks: asyncio.TaskGroup) -> None:
         while True:
-            request = ua.PublishRequest()
-            request.Parameters.SubscriptionAcknowledgements = self._acknowledgements
-            self._acknowledgements = []
+            acknowledged, self._acknowledgements = self._acknowledgements, []
             try:
-                body = await self._connection.publish(request)
+                body = await self._connection.publish(acknowledged)
             except Refused as refused:
                 if refused.status == BAD_TOO_MANY_PUBLISH_REQUESTS and self._requesters > 1:
                     self._requesters -= 1
@@ -150,7 +148,7 @@ class Publisher:
             return  # a keep-alive carries the number to come; an old number has been passed on before
         subscription.next_sequence = sequence_after(message.sequence)
         if len(self._acknowledgements) < _ACKNOWLEDGEMENTS_MAX:
-            self._acknowledgements.append(ua.SubscriptionAcknowledgement(subscription.id, message.sequence))
+            self._acknowledgements.append((subscription.id, message.sequence))
         self._message(message)
 
     async def _repair(self, subscription: Subscription, tasks: asyncio.TaskGroup) -> None:
