@@ -73,7 +73,7 @@ class Core:
                 self._commands_of[tag].append(command.index)
         self.watched: NDArray[np.bool_] = np.array(
             [
-                self.interlocks.reads(tag) or bool(self._commands_of[tag]) or tag in self.formulas.users
+                tag in self.interlocks.gates or bool(self._commands_of[tag]) or tag in self.formulas.users
                 for tag in range(count)
             ],
             np.bool_,
@@ -183,7 +183,7 @@ class Core:
 
     def _take_batch(self, batch: Batch, now: Now) -> None:
         if self._has_newer_owner(batch):
-            self.commands.fence(batch.plc)
+            self.commands.flights.fence(batch.plc)
         restored = self.liveness.see(batch, now)
         if self.liveness.is_alive(batch.plc) and not restored:
             self._absorb(batch, now)
@@ -260,7 +260,7 @@ class Core:
             )
         for values in self.quality.look(now):
             self._marked(values, now)
-        for write in self.heartbeat.beat(now, self.liveness, self.commands.fenced):
+        for write in self.heartbeat.beat(now, self.liveness, self.commands.flights.fenced):
             self.decisions.write(write)
         self.bypasses.expire(now)
         self.windows.close(now, self.decisions)

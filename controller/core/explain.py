@@ -84,7 +84,7 @@ def _shown(core: Core, logic: Logic, answer: Tri) -> str:
 
 
 def about_command(core: Core, command: Command) -> str:
-    record = core.commands.record(command)
+    record = core.commands.flights.record(command)
     if record.flight is not None:
         text = f"{command.name}: '{record.flight.word}' is on its way"
     elif record.result:
@@ -96,7 +96,7 @@ def about_command(core: Core, command: Command) -> str:
         for word in command.words
         if record.flight is None and (refusal := core.requests.permission.refusal(command, word))
     ]
-    if core.commands.is_local(command):
+    if core.commands.flights.is_local(command):
         refusals.append(f"{core.plant.plcs[command.plc].name} takes no commands (local)")
     return ". ".join([text, *refusals]) + "."
 

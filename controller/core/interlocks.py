@@ -10,17 +10,17 @@ events, which are what its latch is made of.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import inf
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from alarms.comparison import Debounced, delayed
 from alarms.signal import Tri
 from controller.core.clock import Due, Now
-from controller.core.conditions import MIXED, Leaf, Node, Sight
+from controller.core.conditions import MIXED, Sight
 from controller.core.durable import InterlockRecord, Trip
 from controller.core.effect_check import EffectChecks
 from controller.core.firstout import Moment, first_out
+from controller.core.gates import Gates
 from controller.core.liveness import Liveness
 from controller.core.logic import Logic, engaged, evidence, facts
 from controller.core.step import Decisions
@@ -31,15 +31,6 @@ from controller.plant.plant import By, CommandEffect, Plant, ResetBy, Unknown
 REVISE_FIRST_OUT_S: Final = 1.0  # wall; a slower notification may still bring an earlier source time
 PARENT_WITHIN_S: Final = 60.0
 UNKNOWN: Final = "unknown"
-
-
-class Gate(NamedTuple):
-    """What of one interlock reads one tag. `standing` matters only while it stands tripped."""
-
-    logic: Logic
-    causes: tuple[Leaf, ...]
-    while_: tuple[Leaf, ...]
-    standing: tuple[Leaf, ...]
 
 
 class Interlocks:
@@ -59,7 +50,7 @@ class Interlocks:
         self._rank = _ranks(plant)
         self._dirty: set[int] = set(range(len(self.logics)))
         self._due: Due | None = None  # the soonest of all, until one is looked at
-        self._gates = self._wired()
+        self.gates = Gates(self.logics, self.checks.nodes)
         self._dependants: dict[int, list[int]] = {}
         for logic in self.logics:
             for other in logic.others:
@@ -73,33 +64,9 @@ class Interlocks:
         record = self.record(index)
         return record.trip is not None and record.bypass is None
 
-    def _wired(self) -> dict[int, list[Gate]]:
-        """tag -> what of which interlocks reads it."""
-        gates: dict[int, list[Gate]] = {}
-        for logic in self.logics:
-            index = logic.rule.index
-            checked = [node for (one, _), node in self.checks.nodes.items() if one == index]
-            causes, while_ = _by_tag(logic.causes), _by_tag([logic.while_])
-            standing = _by_tag([logic.reset, *checked])
-            for tag in causes.keys() | while_.keys() | standing.keys():
-                parts = (causes.get(tag, ()), while_.get(tag, ()), standing.get(tag, ()))
-                gates.setdefault(tag, []).append(Gate(logic, *parts))
-        return gates
-
-    def reads(self, tag: int) -> bool:
-        return tag in self._gates
-
     def stir(self, tag: int) -> None:
-        """A tag has a new value: whoever's verdict it changes is looked at. Most values change nobody's."""
-        image = self.sight.image
-        for logic, causes, while_, standing in self._gates.get(tag, ()):
-            live = logic.live
-            if (
-                (not live.masked and any(leaf.stirs(image) for leaf in causes))
-                or any(leaf.stirs(image) for leaf in while_)
-                or (live.stands and any(leaf.stirs(image) for leaf in standing))
-            ):
-                self._dirty.add(logic.rule.index)
+        """A tag has a new value: whose verdict it changes is looked at."""
+        self._dirty.update(self.gates.stirred(tag, self.sight.image))
 
     def touch_all(self) -> None:
         self._dirty.update(range(len(self.logics)))
@@ -357,14 +324,6 @@ class Interlocks:
         self.touched_commands.update(
             effect.command for effect in logic.rule.effects if isinstance(effect, CommandEffect)
         )
-
-
-def _by_tag(nodes: Iterable[Node | None]) -> dict[int, tuple[Leaf, ...]]:
-    found: dict[int, tuple[Leaf, ...]] = {}
-    for node in nodes:
-        for leaf in () if node is None else node.leaves():
-            found[leaf.tag] = (*found.get(leaf.tag, ()), leaf)
-    return found
 
 
 def _latches(logic: Logic, cause: int) -> bool:

@@ -36,9 +36,9 @@ class Permission:
                 blind = logic.live.demand is Tri.UNKNOWN and logic.rule.on_unknown is Unknown.TRIP
                 if blind and record.bypass is None:
                     return f"{logic.rule.name} cannot see its causes, so '{word.name}' is not permitted"
-        flight = self.commands.record(command).flight
+        flight = self.commands.flights.record(command).flight
         if flight is not None:
-            under_way = self.commands.is_being_written(command)
+            under_way = self.commands.flights.is_being_written(command)
             if under_way or rank >= rank_of(command, flight.word):
                 return f"{command.name} is busy: '{flight.word}' is on its way"
         if refusal := self.commands.starts.refusal(command, word):

@@ -239,15 +239,15 @@ class Requests:
         refusal = self.permission.refusal(command, word)
         if refusal:
             return _no(refusal)
-        proof = self.commands.proof(command, word)
+        proof = self.commands.flights.proof(command, word)
         if proof is Tri.TRUE:
             return _yes(
                 f"{command.name}: the feedback shows '{word.name}' already", result="done", how="already"
             )
-        obstacle = self.commands.obstacle(command, proof)
+        obstacle = self.commands.flights.obstacle(command, proof)
         if obstacle is not None:
             return _no(f"{command.name}: {obstacle.how}")
-        self.commands.overtake(command, word)
+        self.commands.flights.overtake(command, word)
         intent = self.commands.send(command, word, [], request.user, self.decisions.now.mono_s)
         return _yes(f"{command.name} '{word.name}' is on its way", intent=intent)
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarms.signal import Tri
-from controller.core import commands, handshake, liveness, logic
+from controller.core import flights, handshake, liveness, logic
 from controller.core.clock import Now
 from controller.core.conditions import LeafState
 from controller.core.durable import Durable
@@ -34,7 +34,7 @@ IMAGE: Final = (
 )
 WAITING: Final = ("present", "value", "status", "given_ns")
 RINGS: Final = ("utc_ns", "value", "status")
-COMMAND: Final = tuple(field.name for field in fields(commands.Live) if field.name != "proofs")
+COMMAND: Final = tuple(field.name for field in fields(flights.Live) if field.name != "proofs")
 
 
 def taken(core: Core) -> dict[str, Any]:
@@ -62,8 +62,10 @@ def taken(core: Core) -> dict[str, Any]:
         "interlocks": [plain(one.live) for one in core.interlocks.logics],
         "checks": [plain(check) for check in core.interlocks.checks.checks.values()],
         "leaves": [plain(state) for state in _leaves(core)],
-        "commands": [{name: plain(getattr(live, name)) for name in COMMAND} for live in core.commands.lives],
-        "fenced": sorted(core.commands.fenced),
+        "commands": [
+            {name: plain(getattr(live, name)) for name in COMMAND} for live in core.commands.flights.lives
+        ],
+        "fenced": sorted(core.commands.flights.fenced),
         "starts": {
             "seen": [int(tri) for tri in core.commands.starts.seen.values()],
             "started_s": list(core.commands.starts.started_s.values()),
@@ -81,7 +83,7 @@ def put(core: Core, state: Mapping[str, Any]) -> None:
     _put_values(core, state)
     _put_logic(core, state)
     core.alarming.load(state["alarms"])
-    core.commands.fenced = set(state["fenced"])
+    core.commands.flights.fenced = set(state["fenced"])
     starts = core.commands.starts
     starts.seen = dict(zip(starts.nodes, map(Tri, state["starts"]["seen"]), strict=True))
     starts.started_s = dict(zip(starts.nodes, map(list, state["starts"]["started_s"]), strict=True))
@@ -127,7 +129,7 @@ def _put_logic(core: Core, state: Mapping[str, Any]) -> None:
         checks[key] = _as(Check, check)
     for leaf, found in zip(_leaves(core), state["leaves"], strict=True):
         _copy(_as(LeafState, found), leaf)
-    for live, found in zip(core.commands.lives, state["commands"], strict=True):
+    for live, found in zip(core.commands.flights.lives, state["commands"], strict=True):
         for name in COMMAND:
             value = found[name]
             live_value = _as(handshake.Progress, value) if name == "progress" and value is not None else value
@@ -138,7 +140,7 @@ def _leaves(core: Core) -> Iterator[LeafState]:
     for one in core.interlocks.logics:
         yield from one.states()
     yield from core.interlocks.checks.states()
-    for live in core.commands.lives:
+    for live in core.commands.flights.lives:
         for node in live.proofs.values():
             yield from node.states()
     yield from core.commands.starts.states()

@@ -144,7 +144,7 @@ def _grant_row(core: Core, name: str, what: str, grant: Grant) -> dict[str, Any]
 
 
 def command_row(core: Core, command: Command) -> dict[str, Any]:
-    record = core.commands.record(command)
+    record = core.commands.flights.record(command)
     return {
         "name": command.name,
         "text": command.text,
@@ -155,7 +155,7 @@ def command_row(core: Core, command: Command) -> dict[str, Any]:
         "how": record.how,
         "utc_ns": record.utc_ns,
         "on_its_way": "" if record.flight is None else record.flight.word,
-        "local": core.commands.is_local(command),
+        "local": core.commands.flights.is_local(command),
     }
 
 
@@ -171,7 +171,7 @@ def plc_rows(core: Core, now: Now) -> list[dict[str, Any]]:
                 "reason": "" if alive else pulse.reason,
                 "remote": None if remote is None else bool(remote),
                 "down_s": None if pulse.lost_s is None else round(now.mono_s - pulse.lost_s, 1),
-                "fenced": plc.index in core.commands.fenced,
+                "fenced": plc.index in core.commands.flights.fenced,
             }
         )
     return rows
