@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib.machinery
 import subprocess
+import types
 from pathlib import Path
 
 import pytest
@@ -181,3 +183,13 @@ def test_dependency_files_name_no_host() -> None:
     ]:
         if "node_modules" not in path.parts:
             assert "://" not in path.read_text(), path.name
+
+
+def test_what_is_generated_is_current() -> None:
+    """`make generate` would change nothing."""
+    loader = importlib.machinery.SourceFileLoader("generate", str(ROOT / "scripts/generate"))
+    module = types.ModuleType(loader.name)
+    module.__file__ = loader.path
+    loader.exec_module(module)
+    for path, text in module.generated().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.relative_to(ROOT)} is old: make generate"
