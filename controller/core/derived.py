@@ -40,7 +40,11 @@ class Formula:
         self.expression: Expression = expression.compile(source.expression, functions)
 
     def compute(self, image: Image, _now: Now) -> tuple[float, int]:
-        worst = max((image.status.item(tag) for tag in self.inputs), key=_badness, default=GOOD)
+        statuses = [image.status.item(tag) for tag in self.inputs]
+        worst = statuses[0] if statuses else GOOD
+        for status in statuses:
+            if status & SEVERITY_MASK > worst & SEVERITY_MASK:
+                worst = status
         if worst & BAD:
             return float("nan"), worst
         result = self.expression.evaluate([image.value.item(tag) for tag in self.inputs])
@@ -148,21 +152,19 @@ class Formulas:
         image.arrivals += 1
         count = len(affected)
         stored = np.zeros(count, np.int64)
+        source_of, given_of = image.source_ns.item, image.given_ns.item
         for place, tag in enumerate(affected):
             formula = self.by_tag[tag]
             value, status = formula.compute(image, now)
-            newest = max((image.source_ns.item(one) for one in formula.inputs), default=now.utc_ns)
-            stored[place] = max(newest, image.source_ns.item(tag) + 1)
+            newest = given_ns = 0
+            for one in formula.inputs:
+                newest, given_ns = max(newest, source_of(one)), max(given_ns, given_of(one))
+            stored[place] = max(newest if formula.inputs else now.utc_ns, source_of(tag) + 1)
             if value != image.value.item(tag):
                 image.changed_s[tag] = now.mono_s
             image.value[tag], image.status[tag] = value, status
-            image.source_ns[tag] = stored[place]
-            image.given_ns[tag] = max((image.given_ns.item(one) for one in formula.inputs), default=0)
-            image.receive_s[tag], image.arrival[tag] = now.mono_s, image.arrivals
+            image.source_ns[tag], image.given_ns[tag] = stored[place], given_ns
         tags = np.array(affected, np.int32)
+        image.receive_s[tags], image.arrival[tags] = now.mono_s, image.arrivals
         batch = Batch(SERVICE, tags, image.value[tags], image.status[tags], stored)
         return Values(batch, np.zeros(count, np.uint8), stored)
-
-
-def _badness(status: int) -> int:
-    return status & SEVERITY_MASK

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from controller.plant.plant import Plant, Plc
@@ -39,15 +40,36 @@ class Points:
         for tag in plant.tags:
             if tag.plc == plc.index and tag.index not in self.inputs:
                 self._place(tag)
+        panels = {id(panel): panel for _, _, panel in self._measured}
+        outputs = {id(out): out for _, _, out in self._computed}
+        measured = [
+            (panel, [(index, name) for index, name, one in self._measured if one is panel])
+            for panel in panels.values()
+        ]
+        computed = [
+            (out, [(index, name) for index, name, one in self._computed if one is out])
+            for out in outputs.values()
+        ]
+        self._panels = [
+            (_getter(rows), panel.pv, [name for _, name in rows], panel.status) for panel, rows in measured
+        ]
+        self._outputs = [(_getter(rows), out) for out, rows in computed]
+        self._tags = [index for _, rows in measured for index, _ in rows]
+        self._tags += [index for _, rows in computed for index, _ in rows]
+        self._tags += [index for index, _ in self._others]
 
     def readings(self) -> list[tuple[int, Value, int]]:
         """(tag index, value, StatusCode) of every tag of the PLC."""
-        rows: list[tuple[int, Value, int]] = [
-            (index, panel.pv[name], panel.status.get(name, 0)) for index, name, panel in self._measured
-        ]
-        rows += [(index, out[name], 0) for index, name, out in self._computed]
-        rows += [(index, read(), 0) for index, read in self._others]
-        return rows
+        values: list[Value] = []
+        codes: list[int] = []
+        for getter, pv, names, status in self._panels:
+            values += getter(pv)
+            codes += [status.get(name, 0) for name in names] if status else [0] * len(names)
+        for getter, out in self._outputs:
+            values += getter(out)
+        values += [read() for _, read in self._others]
+        codes += [0] * (len(values) - len(codes))
+        return list(zip(self._tags, values, codes, strict=True))
 
     # --- what the service writes ------------------------------------------------------------------
 
@@ -133,6 +155,14 @@ class Points:
         self.unknown.append(tag.name)
         value = _usual(tag)
         return lambda: value
+
+
+def _getter(rows: Sequence[tuple[int, str]]) -> Callable[[dict[str, float]], tuple[float, ...]]:
+    """The values of these names, all at once."""
+    names = [name for _, name in rows]
+    if len(names) == 1:
+        return lambda values: (values[names[0]],)
+    return itemgetter(*names)
 
 
 def _number(owner: object, field: str) -> Read:

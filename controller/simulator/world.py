@@ -8,21 +8,19 @@ core's writes to the PLCs at once. Wall time is plant time here: everything is s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from math import isfinite, nan
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
 
-from alarms.signal import BAD_NO_COMMUNICATION, BAD_SENSOR_FAILURE, GOOD
+from alarms.signal import BAD_NO_COMMUNICATION, GOOD
 from controller.core.clock import Now
 from controller.core.core import Core
 from controller.core.effects import Effect, Event, Reconnect, Reply, Values, Write
 from controller.core.inputs import Batch, Input, LinkDown, LinkUp, Request, WriteDone
 from controller.plant.plant import Plant
-from controller.plant.scaling import from_raw, to_raw
-from controller.plant.tags import Tag
 from controller.record.archive import Archive
+from controller.simulator.screen import Screen
 
 START_UTC_NS: Final = 1_767_574_800_000_000_000  # 2026-01-05T01:00Z, a Monday, 10:00 in Japan
 STEP_S: Final = 0.5
@@ -60,13 +58,24 @@ class _Line:
     up: bool = False
     restarts: int = 0
     changes: int = 0
-    shown: dict[int, tuple[float | str, int]] = field(default_factory=dict)
+    screen: Screen | None = None
 
 
 class World:
-    """step() until time is over; events, writes and counters are then all there is to know."""
+    """step() until time is over; events, writes and counters are then all there is to know.
 
-    def __init__(self, plant: Plant, machine: Machine, *, step_s: float = STEP_S, epoch: int = 1) -> None:
+    archive: count the rows that a journal would keep (`samples` of a report); costs a tenth of the time.
+    """
+
+    def __init__(
+        self,
+        plant: Plant,
+        machine: Machine,
+        *,
+        step_s: float = STEP_S,
+        epoch: int = 1,
+        archive: bool = False,
+    ) -> None:
         self.plant = plant
         self.machine = machine
         self.core = Core(plant, epoch)
@@ -76,10 +85,16 @@ class World:
         self.writes: list[tuple[float, Write]] = []
         self.replies: list[Reply] = []
         self.changes = 0
-        self.archive = Archive(plant.tags)
+        self.archive = Archive(plant.tags) if archive else None
         self.on_write: Callable[[Write], None] | None = None
         self._lines = [_Line() for _ in plant.plcs]
         self._waiting: list[Input] = []
+        self._kept: list[Values] = []
+
+    @property
+    def samples(self) -> int:
+        """Rows that a journal would have kept so far; 0 without an archive."""
+        return 0 if self.archive is None else self.archive.kept
 
     @property
     def now(self) -> Now:
@@ -115,6 +130,9 @@ class World:
         self._carry_out(protected.effects)
         evaluated = self.core.evaluate(now, inputs, BUDGET)
         self._carry_out(evaluated.effects)
+        if self.archive is not None and self._kept:
+            self.archive.keep(_together(self._kept), now.utc_ns)
+            self._kept = []
         self.machine.advance(self.step_s, self.step_s)
         self.plant_s = round(self.plant_s + self.step_s, 6)
 
@@ -129,43 +147,22 @@ class World:
             if line.up_at_s is None or self.plant_s < line.up_at_s:
                 return []
             line.up = True
-            line.shown.clear()
+            if line.screen is not None:
+                line.screen.forget()
             return [*self._news(plc, line, computer), LinkUp(plc)]
         return [] if computer.frozen else self._news(plc, line, computer)
 
     def _news(self, plc: int, line: _Line, computer: Computer) -> list[Input]:
-        """What changed since it was last shown, as the PLC's raw values tell it."""
-        tags: list[int] = []
-        values: list[float] = []
-        status: list[int] = []
-        texts: list[tuple[int, str, int, int]] = []
-        source_ns = self.now.utc_ns + round(computer.clock_offset_s * 1e9)
-        shown = line.shown
-        for tag, value, code in self.machine.readings(plc):
-            if shown.get(tag) == (value, code):
-                continue
-            shown[tag] = (value, code)
-            if isinstance(value, str):
-                texts.append((tag, value, code, source_ns))
-                continue
-            number, quality = _through_raw(self.plant.tags[tag], value)
-            tags.append(tag)
-            values.append(number)
-            status.append(code if code != GOOD else quality)
-        if not tags and not texts:
+        rows = self.machine.readings(plc)
+        if line.screen is None:
+            line.screen = Screen(self.plant, plc, rows)
+        batch = line.screen.news(rows, self.now.utc_ns + round(computer.clock_offset_s * 1e9))
+        if batch is None:
             return []
-        self.changes += len(tags) + len(texts)
-        line.changes += len(tags) + len(texts)
-        return [
-            Batch(
-                plc,
-                np.array(tags, np.int32),
-                np.array(values, np.float64),
-                np.array(status, np.uint32),
-                np.full(len(tags), source_ns, np.int64),
-                tuple(texts),
-            )
-        ]
+        count = len(batch.tags) + len(batch.texts)
+        self.changes += count
+        line.changes += count
+        return [batch]
 
     def _carry_out(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -175,7 +172,8 @@ class World:
                 case Event():
                     self.events.append(effect)
                 case Values():
-                    self.archive.keep(effect, self.now.utc_ns)
+                    if self.archive is not None:
+                        self._kept.append(effect)
                 case Reply():
                     self.replies.append(effect)
                 case Reconnect():
@@ -196,10 +194,16 @@ class World:
             self._waiting.append(WriteDone(write.intent, BAD_NO_COMMUNICATION))
 
 
-def _through_raw(tag: Tag, value: float) -> tuple[float, int]:
-    """The value as it is after the PLC's integer and its scale: the core never sees more than that."""
-    if not isfinite(value):
-        return nan, BAD_SENSOR_FAILURE
-    back, quality = from_raw(tag, to_raw(tag, value))
-    assert not isinstance(back, str), "numbers stay numbers"
-    return back, quality
+def _together(kept: Sequence[Values]) -> Values:
+    """All that went into the image in one step, as one."""
+    batches = [one.batch for one in kept]
+    batch = Batch(
+        batches[0].plc,
+        np.concatenate([one.tags for one in batches]),
+        np.concatenate([one.values for one in batches]),
+        np.concatenate([one.status for one in batches]),
+        np.concatenate([one.source_ns for one in batches]),
+        tuple(text for one in batches for text in one.texts),
+    )
+    flags = np.concatenate([one.flags for one in kept])
+    return Values(batch, flags, np.concatenate([one.original_ns for one in kept]))
