@@ -18,7 +18,7 @@ def set_aside(directory: Path) -> list[Path]:
     files = [directory / (tables.FILE + ending) for ending in ("", "-wal", "-shm")]
     if not files[0].exists():
         raise Missing(f"there is no {tables.FILE} in {directory}")
-    lock = DirectoryLock(directory, tables.LOCK, "heloop journal aside")
+    lock = DirectoryLock(directory, tables.LOCK, "heloop journal set-aside")
     try:
         number = 1
         while (directory / f"{tables.FILE}.aside-{number}").exists():

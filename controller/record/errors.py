@@ -15,6 +15,10 @@ class Damaged(RecordError):
     """A file is not what it should be. Nothing is repaired or moved without being asked to."""
 
 
+class Unreadable(RecordError):
+    """The disk did not give it in time, or at all; trying again later may help."""
+
+
 class WrongPlant(RecordError):
     """The directory holds the journal of another plant, or of a newer format."""
 

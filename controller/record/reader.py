@@ -19,9 +19,11 @@ import numpy as np
 
 from controller.record import tables
 from controller.record.chain import START, Anchor, Entry, EventRow, Head, entry_of
+from controller.record.errors import Unreadable
 from controller.record.samples import Ints, Samples, decode
 
 LONGEST_S: Final = 1.0
+TRIES: Final = 10
 SPAN: Final = 20_000  # events looked at in one transaction when a filter lets few through
 PAGE: Final = 1_000  # events read in one transaction
 BLOCKS: Final = 64  # sample blocks read in one transaction
@@ -260,13 +262,19 @@ class Reader:
         return self._get(lambda db: db.execute(query, arguments).fetchall())
 
     def _get(self, read: Callable[[sqlite3.Connection], Found]) -> Found:
-        self._deadline_s = time.monotonic() + LONGEST_S
-        try:
-            return read(self._db)
-        except sqlite3.DatabaseError as error:
-            if tables.is_damage(error):
+        """A page that took too long is read again: what came from the disk is in memory by then."""
+        reason: object = ""
+        for _ in range(TRIES):
+            self._deadline_s = time.monotonic() + LONGEST_S
+            try:
+                return read(self._db)
+            except sqlite3.OperationalError as error:
+                reason = error
+                if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                    break
+            except sqlite3.DatabaseError as error:
                 raise tables.damaged(self.path, error) from error
-            raise
+        raise Unreadable(f"{self.path} cannot be read: {reason}")
 
     def _too_long(self) -> bool:
         return time.monotonic() > self._deadline_s

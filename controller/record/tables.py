@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from controller.record.errors import Damaged, Missing, RecordError
+from controller.record.errors import Damaged, Missing, RecordError, Unreadable
 
 FILE: Final = "journal.db"
 LOCK: Final = "journal.lock"
@@ -31,7 +31,7 @@ CREATE TABLE followers (name TEXT PRIMARY KEY, events INTEGER, samples INTEGER,
 """
 
 DAMAGED_FIX: Final = (
-    "Nothing was changed. `heloop journal verify` says what is wrong; `heloop journal aside` "
+    "Nothing was changed. `heloop journal verify` says what is wrong; `heloop journal set-aside` "
     "moves the files out of the way so that a new journal can start, and keeps them for salvage"
 )
 _DAMAGED_CODES: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -77,7 +77,7 @@ def open_journal(path: Path) -> sqlite3.Connection:
         db.close()
         if is_damage(error):
             raise damaged(path, error) from error
-        raise
+        raise Unreadable(f"{path} cannot be read: {error}") from error
     if "meta" in there:
         return db
     db.close()

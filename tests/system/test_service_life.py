@@ -73,7 +73,7 @@ def test_a_corrupt_journal_stops_the_start_and_names_what_helps(alone: Service, 
         before = (alone.data / "journal.db").read_bytes()
         assert alone.start().ended() == 2
         assert "heloop journal verify" in alone.program.errors
-        assert "heloop journal aside" in alone.program.errors
+        assert "heloop journal set-aside" in alone.program.errors
         assert "Traceback" not in alone.program.errors
         assert (alone.data / "journal.db").read_bytes() == before, "nothing is repaired unasked"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from controller.core.clock import Now
 from controller.core.effects import Event
-from controller.record.errors import InUse, NotRecorded, WrongPlant
+from controller.record.errors import InUse, NotRecorded, Unreadable, WrongPlant
 from controller.record.journal import Journal
 from controller.record.reader import Reader, Where
 from controller.record.waiting import Limits
@@ -180,3 +182,23 @@ def test_a_clock_that_wavers_hides_nothing(tmp_path: Path) -> None:
             events = reader.events(where=Where(kinds=("k.",), **span))
             assert [entry.data["n"] for entry in events] == expected
             assert [int(value) for part in reader.samples(**span) for value in part.values] == expected
+
+
+def test_a_read_that_takes_too_long_is_broken_off_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal.open(tmp_path, "p", synchronous="OFF")
+    journal.append([event(n) for n in range(3_000)]).result(60)
+    journal.close()
+    with Reader(tmp_path) as reader:
+        clock = count(0, 2)  # two seconds pass between any two looks at it
+        hurried = SimpleNamespace(monotonic=lambda: min(20, next(clock)))
+        monkeypatch.setattr("controller.record.reader.time", hurried)
+        assert len(list(reader.events())) == 3_000
+        assert next(clock) > 20
+        clock = count(0, 2)
+        monkeypatch.setattr("controller.record.reader.time", SimpleNamespace(monotonic=lambda: next(clock)))
+        with pytest.raises(Unreadable, match="interrupted"):
+            list(reader.events())
+        monkeypatch.undo()
+        assert len(list(reader.events())) == 3_000

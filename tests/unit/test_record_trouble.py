@@ -357,7 +357,7 @@ def overwrite(path: Path, start: int, content: bytes) -> None:
 
 def test_a_file_that_is_no_journal_is_refused_untouched_with_the_fix(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"not a database at all" * 500)
-    with pytest.raises(Damaged, match="heloop journal aside"):
+    with pytest.raises(Damaged, match="heloop journal set-aside"):
         Journal.open(tmp_path, "university")
     assert (tmp_path / FILE).read_bytes().startswith(b"not a database")
     with pytest.raises(Damaged, match="Nothing was changed"):
