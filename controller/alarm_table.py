@@ -153,6 +153,7 @@ def _rows(plant: Plant) -> list[Row]:
     groups = {
         alarm: group.name for group in plant.first_out_groups for stage in group.stages for alarm in stage
     }
+    ordered = sorted(plant.alarms, key=lambda alarm: plant.index.get(alarm.source, -1))
     return [
         Row(
             id=alarm.id,
