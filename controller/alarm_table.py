@@ -48,6 +48,7 @@ class Row:
     action: str
     time: str
     suppressed: tuple[str, ...]
+    silent: tuple[str, ...]  # the same without lost links, which silence everything
     group: str
 
 
@@ -171,6 +172,7 @@ def _rows(plant: Plant) -> list[Row]:
             action=alarm.help.action,
             time=alarm.help.time_allowed,
             suppressed=tuple(rule.text for rule in covers.get(alarm.id, ())),
+            silent=tuple(rule.text for rule in covers.get(alarm.id, ()) if rule.of is not Of.LINK),
             group=groups.get(alarm.id, ""),
         )
         for alarm in ordered
