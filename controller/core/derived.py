@@ -17,7 +17,7 @@ import numpy as np
 
 from alarms import expression
 from alarms.expression import Expression, Function
-from alarms.signal import BAD, BAD_NO_DATA, GOOD, SEVERITY_MASK, UNCERTAIN
+from alarms.signal import BAD, BAD_NO_DATA, BAD_OUT_OF_RANGE, GOOD, SEVERITY_MASK, UNCERTAIN
 from controller.core.clock import Now
 from controller.core.effects import Values
 from controller.core.image import SERVICE, Image
@@ -48,7 +48,7 @@ class Formula:
         if worst & BAD:
             return float("nan"), worst
         result = self.expression.evaluate([image.value.item(tag) for tag in self.inputs])
-        return (float("nan"), BAD_NO_DATA) if result is None else (result, worst)
+        return (float("nan"), BAD_OUT_OF_RANGE) if result is None else (result, worst)
 
 
 class ClockSkew:

@@ -28,7 +28,7 @@ STATUS_WORDS: Final = {
     BAD_TIMEOUT: "time-out",
     BAD_NODE_ID_UNKNOWN: "its node is not there",
     BAD_CONFIGURATION_ERROR: "configuration error",
-    BAD_OUT_OF_RANGE: "out of range",
+    BAD_OUT_OF_RANGE: "out of range, or no number comes out",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from alarms.signal import BAD_NO_COMMUNICATION, BAD_NO_DATA, BAD_SENSOR_FAILURE, UNCERTAIN
+from alarms.signal import BAD_NO_COMMUNICATION, BAD_OUT_OF_RANGE, BAD_SENSOR_FAILURE, UNCERTAIN
 from controller.core.image import SERVICE
 from controller.plant.plant import CommandEffect
 from tests.unit.plants import Compare, Draft, Stage, valve
@@ -71,7 +71,7 @@ def test_an_uncertain_input_makes_an_uncertain_output() -> None:
 def test_what_has_no_number_is_bad_and_raises_nothing() -> None:
     stage = bank()
     stage.show({"TT-402A": -250.0})
-    assert status(stage, "P35-401A") == BAD_NO_DATA
+    assert status(stage, "P35-401A") == BAD_OUT_OF_RANGE
     assert math.isnan(value(stage, "P35-401A"))
     stage.show({"TT-402A": 15.0})
     assert status(stage, "P35-401A") == 0
