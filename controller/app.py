@@ -93,7 +93,7 @@ async def run_core(plant: Plant, options: Options, on_ready: Callable[[], None])
         commands = Commands(loop.submit, answers.answer, demo=options.demo)
         place.announce(plant.name, options.data)
         stack.callback(place.withdraw)
-        inbox.put(_started(plant, core))
+        inbox.put(_started(plant, core, options.speed))
         gc.collect()
         gc.freeze()  # the plant never dies: no collection walks it again
         stack.enter_context(
@@ -170,7 +170,7 @@ async def _when_ready(loop: Loop, clock: Clock, on_ready: Callable[[], None]) ->
 
 
 async def _tell_of_the_disk(journal: Journal) -> None:
-    """In the log, since the journal cannot tell it itself: that it cannot be written, and that it can again."""
+    """In the log, since the journal cannot tell it: that it cannot be written, and that it can again."""
     log = structlog.get_logger("journal")
     before = ""
     while True:
@@ -185,6 +185,12 @@ async def _tell_of_the_disk(journal: Journal) -> None:
         await asyncio.sleep(DISK_LOOK_S)
 
 
-def _started(plant: Plant, core: Core) -> Note:
-    about = {"epoch": core.epoch, "version": __version__, "plant": plant.name, "text_hash": plant.text_hash}
+def _started(plant: Plant, core: Core, speed: float) -> Note:
+    about = {
+        "epoch": core.epoch,
+        "version": __version__,
+        "plant": plant.name,
+        "text_hash": plant.text_hash,
+        "speed": speed,
+    }
     return Note("service.started", "heloop", f"heloop {__version__} started, owner epoch {core.epoch}", about)

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from controller.core.core import Core
+from controller.core.durable import Durable
 from controller.core.effects import Event
 from controller.plant import config
 from controller.plant.plant import Plant
@@ -73,10 +74,11 @@ def _replayed(recording: Path, outcome: Outcome) -> Iterator[Event]:
                 outcome.segments += 1
                 if item.software not in outcome.software:
                     outcome.software.append(item.software)
-                plant = _plant_of(item)
+                plant = plant_of(item)
+                core = core if item.follows else None  # nothing is missing: the core that runs goes on
             case CoreState():
                 assert plant is not None, "a segment begins with its header"
-                core = _core_of(plant, item.state)
+                core = core or _core_of(plant, item.state)
             case Hole():
                 outcome.holes += 1
                 core = None
@@ -89,7 +91,7 @@ def _replayed(recording: Path, outcome: Outcome) -> Iterator[Event]:
                         yield effect
 
 
-def _plant_of(header: Header) -> Plant:
+def plant_of(header: Header) -> Plant:
     with tempfile.TemporaryDirectory(prefix="heloop-replay-") as folder:
         place = Path(folder) / header.plant
         place.mkdir()
@@ -106,9 +108,13 @@ def _plant_of(header: Header) -> Plant:
 def _core_of(plant: Plant, state: Any) -> Core:
     kept = msgspec.msgpack.decode(state) if isinstance(state, bytes) else state
     core = Core(plant, int(kept["epoch"]))
-    core.load_snapshot(kept["core"])
-    if kept["intents"]:
-        core.reconcile(kept["intents"])
+    if kept["core"]["last"] is not None:
+        core.load_snapshot(kept["core"])
+        return core
+    # from before the first step: only what the journal had told it is in there
+    core.adopt(msgspec.convert(kept["core"]["durable"], Durable, str_keys=True))
+    core.alarming.load(kept["core"]["alarms"])
+    core.reconcile(kept["intents"])
     return core
 
 

@@ -28,6 +28,7 @@ from controller.opcua.plc.control import ask as steer
 from controller.plant.plant import Plant
 from controller.record.errors import RecordError
 from controller.record.reader import Reader, StoredBlock
+from controller.record.tables import FILE
 from controller.runtime import Runtime
 from controller.simulator import CRYOCOOLER_FAULTS, FAULTS, FaultText
 from controller.supervise import Child, Supervisor
@@ -71,7 +72,10 @@ async def run_demo(demo: Demo) -> None:
         else:
             data = demo.data
             data.mkdir(parents=True, exist_ok=True)
-        await _run(demo, data, runtime.create(data))
+        place = runtime.create(data)
+        if not (data / FILE).exists():
+            place.intents.unlink(missing_ok=True)  # of a plant that is gone: this one is new
+        await _run(demo, data, place)
         if demo.report is not None:
             write_report(demo, data)
 

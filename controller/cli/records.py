@@ -64,7 +64,7 @@ def export(
 
     if form not in FORMS:
         fail(f"--format {form}: there are {', '.join(FORMS)}", 2)
-    from_ns, to_ns = _time_ns(from_, 0), _time_ns(to, 2**62)
+    from_ns, to_ns = time_ns(from_, 0), time_ns(to, 2**62)
     try:
         if events:
             where = Where(from_ns=from_ns, to_ns=to_ns)
@@ -129,7 +129,7 @@ def replay(
         fail(f"decided differently:\n{outcome.difference}")
 
 
-def _time_ns(text: str, otherwise: int) -> int:
+def time_ns(text: str, otherwise: int) -> int:
     if not text:
         return otherwise
     try:
