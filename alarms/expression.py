@@ -16,6 +16,7 @@ import builtins
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Final
 
@@ -211,6 +212,16 @@ def _check_count(name: str, function: Function, given: int, column: int) -> None
         raise ExpressionError(f"{name} takes {wanted} values, not {given}", column)
 
 
+class _Lazy(ast.NodeTransformer):
+    """`where` computes only the branch that is taken: it may guard a division by zero."""
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == "where":
+            return ast.IfExp(*node.args)
+        return node
+
+
 def _lambda(tree: ast.expr, count: int, known: Mapping[str, Function]) -> Callable[..., float]:
     arguments = ast.arguments(
         posonlyargs=[ast.arg(f"v{i}") for i in range(count)],
@@ -219,7 +230,7 @@ def _lambda(tree: ast.expr, count: int, known: Mapping[str, Function]) -> Callab
         kw_defaults=[],
         defaults=[],
     )
-    module = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, tree)))
+    module = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, _Lazy().visit(deepcopy(tree)))))
     scope = {"__builtins__": {}, **{name: function.call for name, function in known.items()}}
     code = builtins.compile(module, "<expression>", "eval")
     run: Callable[..., float] = eval(code, scope)  # noqa: S307 - the tree holds nothing but the forms above

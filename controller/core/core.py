@@ -197,8 +197,10 @@ class Core:
         shown = self.plant.plcs[batch.plc].epoch
         if shown is None:
             return False
-        good = (batch.tags == shown) & (batch.status < UNCERTAIN)
-        return bool((batch.values[good] > self.epoch).any())
+        rows = (batch.tags == shown).nonzero()[0]
+        if not len(rows):
+            return False
+        return bool(((batch.status[rows] < UNCERTAIN) & (batch.values[rows] > self.epoch)).any())
 
     def _absorb(self, batch: Batch, now: Now) -> None:
         """A notification of a living PLC goes into the image, in parts without repeated tags."""
@@ -215,12 +217,14 @@ class Core:
         affected = self.formulas.affected(watched)
         if affected:
             self.decisions.tell(self.formulas.recompute(affected, self.image, now))
-        for tag in (*watched, *affected):
-            self._seen.add(tag)
-            self.interlocks.stir(tag)
-            if self._commands_of[tag]:
-                self.commands.touch(self._commands_of[tag])
-            self.windows.keep(tag, now.utc_ns, self.image)
+        changed = [*watched, *affected]
+        self._seen.update(changed)
+        stir, commands_of = self.interlocks.stir, self._commands_of
+        for tag in changed:
+            stir(tag)
+            if commands_of[tag]:
+                self.commands.touch(commands_of[tag])
+        self.windows.keep(changed, now.utc_ns, self.image)
 
     def _restored(self, plc: int, now: Now) -> None:
         """The link is up and the counter moves: what the PLC has sent since then counts."""

@@ -44,11 +44,18 @@ class Gates:
         for logic, causes, while_, standing in self._gates.get(tag, ()):
             live = logic.live
             if (
-                (not live.masked and any(leaf.stirs(image) for leaf in causes))
-                or any(leaf.stirs(image) for leaf in while_)
-                or (live.stands and any(leaf.stirs(image) for leaf in standing))
+                (causes and not live.masked and _any_stirs(causes, image))
+                or (while_ and _any_stirs(while_, image))
+                or (standing and live.stands and _any_stirs(standing, image))
             ):
                 yield logic.rule.index
+
+
+def _any_stirs(leaves: tuple[Leaf, ...], image: Image) -> bool:
+    for leaf in leaves:  # noqa: SIM110  a generator would cost more than what it asks
+        if leaf.stirs(image):
+            return True
+    return False
 
 
 def _by_tag(nodes: Iterable[Node | None]) -> dict[int, tuple[Leaf, ...]]:

@@ -58,7 +58,7 @@ def taken(core: Core) -> dict[str, Any]:
             "pulses": [plain(pulse) for pulse in core.liveness.pulses],
         },
         "windows": _arrays(core.windows, RINGS)
-        | {"count": list(core.windows.count), "waiting": [plain(one) for one in core.windows.waiting]},
+        | {"count": core.windows.count.tolist(), "waiting": [plain(one) for one in core.windows.waiting]},
         "interlocks": [plain(one.live) for one in core.interlocks.logics],
         "checks": [plain(check) for check in core.interlocks.checks.checks.values()],
         "leaves": [plain(state) for state in _leaves(core)],
@@ -108,7 +108,7 @@ def _put_values(core: Core, state: Mapping[str, Any]) -> None:
         for tag, text in state["waiting"]["texts"].items()
     }
     _fill(core.windows, RINGS, state["windows"])
-    core.windows.count = list(state["windows"]["count"])
+    core.windows.count[:] = state["windows"]["count"]
     core.windows.waiting = [_as(Window, one) for one in state["windows"]["waiting"]]
     core.formulas.remember(state["slopes"])
     core.liveness.started_s = state["liveness"]["started_s"]

@@ -7,11 +7,13 @@ has them all).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from controller.core.clock import Now
 from controller.core.image import Image
@@ -44,22 +46,25 @@ class Windows:
         causes = [cause for rule in plant.interlocks for cause in rule.causes]
         tags = sorted({tag for cause in causes for tag in read(cause.condition)})
         self._row = {tag: row for row, tag in enumerate(tags)}
+        self._row_of: NDArray[np.intp] = np.full(len(plant.tags), -1, np.intp)
+        self._row_of[tags] = np.arange(len(tags))
         self.utc_ns = np.zeros((len(tags), RING), np.int64)
         self.value = np.zeros((len(tags), RING), np.float64)
         self.status = np.zeros((len(tags), RING), np.uint32)
-        self.count = [0] * len(tags)
+        self.count: NDArray[np.int64] = np.zeros(len(tags), np.int64)
         self.waiting: list[Window] = []
 
-    def keep(self, tag: int, utc_ns: int, image: Image) -> None:
-        """The tag has a new value; remembered if an interlock has it among its causes."""
-        row = self._row.get(tag)
-        if row is None:
-            return
-        place = self.count[row] % RING
-        self.utc_ns[row, place] = utc_ns
-        self.value[row, place] = image.value[tag]
-        self.status[row, place] = image.status[tag]
-        self.count[row] += 1
+    def keep(self, tags: Sequence[int], utc_ns: int, image: Image) -> None:
+        """These tags have new values; remembered are those that interlocks have among their causes."""
+        changed = np.array(tags, np.intp)
+        rows = self._row_of[changed]
+        known = rows >= 0
+        rows, changed = rows[known], changed[known]
+        places = self.count[rows] % RING
+        self.utc_ns[rows, places] = utc_ns
+        self.value[rows, places] = image.value[changed]
+        self.status[rows, places] = image.status[changed]
+        self.count[rows] += 1
 
     def open(self, interlock: int, number: int, tags: tuple[int, ...], now: Now) -> None:
         self.waiting.append(Window(interlock, number, tags, now.utc_ns, now.mono_s + AFTER_S))
@@ -86,7 +91,7 @@ class Windows:
 
     def _points(self, tag: int, window: Window) -> list[list[float | int | None]]:
         row = self._row[tag]
-        count = self.count[row]
+        count = int(self.count[row])
         order = np.arange(max(0, count - RING), count) % RING
         from_ns = window.trip_utc_ns - round(BEFORE_S * 1e9)
         first = int(np.searchsorted(self.utc_ns[row, order], from_ns))

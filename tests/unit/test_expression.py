@@ -158,3 +158,9 @@ def test_no_value_raises(first: float, second: float, third: float) -> None:
     compiled = expression.compile("where(A > B, sqrt(A) / (B - C), log(C) ** A) + clip(A, B, C) % min(B, C)")
     result = compiled.evaluate([first, second, third])
     assert result is None or math.isfinite(result)
+
+
+def test_where_guards_a_division_that_would_fail() -> None:
+    load = expression.compile("where(FT-518 > 5, 100 / FT-518, 0)")
+    assert load.evaluate([0.0]) == 0.0
+    assert load.evaluate([20.0]) == 5.0
