@@ -2,7 +2,8 @@
 
 Each step moves the plant by `step_s` plant seconds, hands what its instruments then show to the core
 as a link would (raw and back, only what changed, first a whole confirmed picture), and gives the
-core's writes to the PLCs at once. Wall time is plant time here: everything is simulated time.
+core's writes to the PLCs at once. Wall time is simulated time too, and begins with the connecting of the
+links; plant seconds begin when every PLC is alive, as in a run with sockets.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ class World:
         self.core = Core(plant, epoch)
         self.step_s = step_s
         self.plant_s = 0.0
+        self.mono_s = 0.0
         self.events: list[Event] = []
         self.writes: list[tuple[float, Write]] = []
         self.replies: list[Reply] = []
@@ -98,7 +100,7 @@ class World:
 
     @property
     def now(self) -> Now:
-        return Now(self.plant_s, self.plant_s, START_UTC_NS + round(self.plant_s * 1e9))
+        return Now(self.plant_s, self.mono_s, START_UTC_NS + round(self.mono_s * 1e9))
 
     def run(self, until_s: float, progress: Callable[[float], None] | None = None) -> None:
         """progress is told the plant second, about once per simulated minute."""
@@ -133,18 +135,20 @@ class World:
         if self.archive is not None and self._kept:
             self.archive.keep(_together(self._kept), now.utc_ns)
             self._kept = []
-        self.machine.advance(self.step_s, self.step_s)
-        self.plant_s = round(self.plant_s + self.step_s, 6)
+        plant_s = self.step_s if self.core.ready else 0.0
+        self.machine.advance(plant_s, self.step_s)
+        self.plant_s = round(self.plant_s + plant_s, 6)
+        self.mono_s = round(self.mono_s + self.step_s, 6)
 
     def _received(self, plc: int, line: _Line) -> list[Input]:
         computer = self.machine.computer(plc)
         if not computer.online or computer.restarts != line.restarts:
             line.restarts = computer.restarts
             was_up, line.up = line.up, False
-            line.up_at_s = self.plant_s + CONNECT_S
+            line.up_at_s = self.mono_s + CONNECT_S
             return [LinkDown(plc, "the connection was lost")] if was_up else []
         if not line.up:
-            if line.up_at_s is None or self.plant_s < line.up_at_s:
+            if line.up_at_s is None or self.mono_s < line.up_at_s:
                 return []
             line.up = True
             if line.screen is not None:
@@ -179,7 +183,7 @@ class World:
                 case Reconnect():
                     line = self._lines[effect.plc]
                     if line.up:
-                        line.up, line.up_at_s = False, self.plant_s + CONNECT_S
+                        line.up, line.up_at_s = False, self.mono_s + CONNECT_S
                         self._waiting.append(LinkDown(effect.plc, effect.reason))
 
     def _write(self, write: Write) -> None:
