@@ -28,6 +28,7 @@ from controller.plant.tags import Derived, NodeSource
 UNLIMITED: Final = 1 << 40
 SECOND_NS: Final = 1_000_000_000
 SAME_TRIP_NS: Final = 60 * SECOND_NS
+QUIET_MAX: Final = 3600
 
 
 class Point(NamedTuple):
@@ -82,18 +83,19 @@ def _made(trip: tuple[str, int], trips: Iterable[tuple[str, int]]) -> bool:
 def rerun(
     plant: Plant, points: Sequence[Point], outages: Sequence[tuple[str, int, int]], speed: float
 ) -> Outcome:
-    """One core over all points, second by second of recorded time; seconds without news are skipped."""
+    """One core over all points, by plant seconds of recorded time."""
     decidable, outcome = _decidable(plant)
     if not points:
         return outcome
     core = Core(decidable, 1)
-    start_ns = points[0].time_ns // SECOND_NS * SECOND_NS
+    step_ns = max(1, round(SECOND_NS / speed))
+    start_ns = points[0].time_ns // step_ns * step_ns
     found: list[Event] = []
     lives = _Lives(decidable, outages)
-    for second_ns, batch in _seconds(points):
-        since_s = (second_ns - start_ns) / 1e9
-        now = Now(since_s * speed, since_s, second_ns)
-        inputs = [*lives.at(second_ns), *_batches(decidable, batch)]
+    for utc_ns, batch in _steps(points, step_ns):
+        since_s = (utc_ns - start_ns) / 1e9
+        now = Now(since_s * speed, since_s, utc_ns)
+        inputs = [*lives.at(utc_ns), *_batches(decidable, batch)]
         for step in (core.protect(now, inputs), core.evaluate(now, inputs, UNLIMITED)):
             found += [effect for effect in step.effects if isinstance(effect, Event)]
     _count(outcome, found)
@@ -175,19 +177,18 @@ class _Lives:
             yield _batch(plc.index, [plc.alive], [float(self._count % 65536)], [0], [utc_ns])
 
 
-def _seconds(points: Sequence[Point]) -> Iterator[tuple[int, list[Point]]]:
+def _steps(points: Sequence[Point], step_ns: int) -> Iterator[tuple[int, list[Point]]]:
+    """(end of the step, its points); quiet steps come too, since deadlines pass in them, up to an hour's."""
     batch: list[Point] = []
-    second = -1
+    step = points[0].time_ns // step_ns
     for point in points:
-        here = point.time_ns // SECOND_NS
-        if here != second and batch:
-            yield second * SECOND_NS, batch
-            yield from ((quiet * SECOND_NS, []) for quiet in range(second + 1, min(here, second + 3600)))
-            batch = []
-        second = here
+        here = point.time_ns // step_ns
+        if here != step:
+            yield (step + 1) * step_ns, batch
+            yield from (((quiet + 1) * step_ns, []) for quiet in range(step + 1, min(here, step + QUIET_MAX)))
+            batch, step = [], here
         batch.append(point)
-    if batch:
-        yield second * SECOND_NS, batch
+    yield (step + 1) * step_ns, batch
 
 
 def _batches(plant: Plant, points: Sequence[Point]) -> Iterator[Batch]:

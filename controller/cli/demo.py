@@ -207,7 +207,7 @@ class EventReader:
             return [
                 (entry.seq, entry.plant_s, entry.kind, entry.source, entry.text)
                 for entry in reader.events(after, 500)
-                if not entry.kind.startswith(QUIET_KINDS)
+                if not entry.kind.startswith(QUIET_KINDS) and "withheld" not in entry.data
             ]
         return []
 
