@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
-from alarms.lifecycle import IDLE, Branch, Comment, Event, Facts, Hold, advance
+from alarms.lifecycle import IDLE, Branch, Comment, Event, Facts, Hold, advance, facts_after
 from alarms.records import Kind, Recorded
 
 BRANCHES_MAX: Final = 8  # an alarm that comes and goes unacknowledged keeps its newest branches
@@ -88,10 +88,13 @@ def _raised(book: Book, record: Recorded) -> None:
     if not (facts.acknowledged and facts.confirmed):
         branches = (*branches, _branch(facts))[-BRANCHES_MAX:]
     event = Event.TAKEN_OVER if data.get("taken_over") else Event.RAISED
-    announced = "announce" in data
+    active, acknowledged, latched = facts_after(facts, event)
     book.put(
         record.source,
-        advance(facts, event)._replace(
+        facts._replace(
+            active=active,
+            acknowledged=acknowledged,
+            latched=latched,
             confirmed=True,
             silenced=False,
             presented=not data.get("hidden", False),
@@ -102,7 +105,7 @@ def _raised(book: Book, record: Recorded) -> None:
             quality=data.get("quality", 0),
             raised_utc_ns=record.utc_ns,
             returned_utc_ns=0,
-            announced_utc_ns=record.utc_ns if announced else 0,
+            announced_utc_ns=record.utc_ns if "announce" in data else 0,
             acknowledged_utc_ns=0,
             acknowledged_by="",
             events=(data["event"],),
@@ -146,14 +149,17 @@ def _join(book: Book, record: Recorded) -> None:
 
 
 def _returned(book: Book, record: Recorded) -> None:
-    facts = advance(book.of(record.source), Event(record.data["how"]))
-    clean = facts.acknowledged and not facts.latched
+    facts = book.of(record.source)
+    active, acknowledged, latched = facts_after(facts, Event(record.data["how"]))
     book.put(
         record.source,
         facts._replace(
+            active=active,
+            acknowledged=acknowledged,
+            latched=latched,
             silenced=False,
             consequence=False,
-            incident="" if clean else facts.incident,
+            incident=facts.incident if latched or not acknowledged else "",
             returned_utc_ns=record.utc_ns,
             events=_noted(facts, record),
         ),

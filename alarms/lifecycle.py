@@ -251,11 +251,16 @@ def displayed(facts: Facts, *, suppressed_by_design: bool = False, enabled: bool
     return state_of(facts)
 
 
-def advance(facts: Facts, event: Event) -> Facts:
-    """The facts after the event. Refused ones raise and change nothing."""
+def facts_after(facts: Facts, event: Event) -> tuple[bool, bool, bool]:
+    """(active, acknowledged, latched) after the event; what the table does not have is refused."""
     state = state_of(facts)
     after = TRANSITIONS[state].get(event)
     if after is None:
         raise NotAllowedError(state, event)
-    active, acknowledged, latched = _FACTS_OF[after]
+    return _FACTS_OF[after]
+
+
+def advance(facts: Facts, event: Event) -> Facts:
+    """The facts after the event. Refused ones raise and change nothing."""
+    active, acknowledged, latched = facts_after(facts, event)
     return facts._replace(active=active, acknowledged=acknowledged, latched=latched)

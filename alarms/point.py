@@ -102,10 +102,10 @@ class Point(Unit):
     def quality(self, sight: Sight) -> int:
         """The worst status among the tags of the condition, without info bits."""
         worst = 0
-        for gate in self.watch.gates:
-            status = sight.status[gate.tag] & CODE_MASK
+        for tag in self.tags:
+            status = sight.status[tag]
             if status & SEVERITY_MASK > worst & SEVERITY_MASK:
-                worst = status
+                worst = status & CODE_MASK
         return worst
 
     def realarm_due_s(self, facts: Facts) -> float:
