@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isnan, nan
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -92,7 +93,7 @@ def figures(report: Report) -> list[Figure]:
     rows.extend(
         _figure(targets[f"acknowledge_{priority}_s"], report.acknowledge_s[priority][0])
         for priority in (1, 2)
-        if priority in report.acknowledge_s
+        if not isnan(report.acknowledge_s.get(priority, (nan, nan))[0])
     )
     return rows
 

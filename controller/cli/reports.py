@@ -60,7 +60,10 @@ def _month(text: str) -> tuple[int, int]:
     except ValueError:
         fail(f"--month {text}: write YYYY-MM, for example 2026-10", 2)
     following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
-    return int(first.timestamp()) * 10**9, int(following.timestamp()) * 10**9
+    end = min(following, datetime.now(UTC))  # a month that is not over is judged by what there is of it
+    if end <= first:
+        fail(f"--month {text} has not begun", 2)
+    return int(first.timestamp()) * 10**9, int(end.timestamp() * 1e9)
 
 
 def backtest(
