@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,6 +53,7 @@ class Writer:
         self._trouble: Trouble | None = None
         self._told_s = -TELL_AGAIN_S
         self._checkpoint_s = time.monotonic()
+        self._log_grows = False
         self._jobs: list[Job] = []
         self._job: tuple[Job, Iterator[list[EventRow]]] | None = None
 
@@ -62,14 +63,13 @@ class Writer:
                 if works and not self._commit(works):
                     break
                 self._work_on()
-                if time.monotonic() - self._checkpoint_s > CHECKPOINT_S:
-                    self._checkpoint_s = time.monotonic()
-                    self._try(self._store.checkpoint)
+                if time.monotonic() - self._checkpoint_s >= CHECKPOINT_S:
+                    self._checkpoint()
         finally:  # a bug ends the thread too: nobody may wait for it for ever
             self._waiting.abandon()
             for job in self._jobs:
                 job.future.cancel()
-            self._try(self._store.close)
+            self._store.close()
             self._lock.release()
 
     def _commit(self, works: list[Work]) -> bool:
@@ -193,13 +193,19 @@ class Writer:
     def _own(self, kind: str, text: str, severity: int, data: dict[str, object]) -> EventRow:
         return row_of(Event(kind, "journal", text, self._times.utc_ns, self._times.plant_s, severity, data))
 
-    def _try(self, act: Callable[[], None]) -> None:
-        """What may fail without harm: the next commit finds the same trouble and deals with it."""
+    def _checkpoint(self) -> None:
+        """That the log is not folded in costs disk, not data: it is told once, and tried again."""
+        self._checkpoint_s = time.monotonic()
         try:
-            act()
+            self._store.checkpoint()
         except sqlite3.Error as error:
-            with self._waiting.changed:
-                self._in_trouble(error)
+            if not self._log_grows:
+                text = f"The journal's log cannot be folded into its file and grows: {error}"
+                event = self._own("journal.log_grows", text, 600, {"reason": str(error)})
+                self._waiting.put(Work(events=(event,)), self._times.utc_ns)
+            self._log_grows = True
+        else:
+            self._log_grows = False
 
     def _in_trouble(self, error: Exception) -> None:
         if self._trouble is None:

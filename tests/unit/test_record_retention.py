@@ -18,7 +18,7 @@ from controller.record.retention import Keep
 from controller.record.tables import FILE
 from controller.record.verify import verify
 from controller.record.waiting import Limits
-from tests.unit.record_rows import DAY, T0, TAGS, S, event, values
+from tests.unit.record_rows import DAY, T0, TAGS, Disk, S, event, values
 
 QUICK = Limits(batch_s=0.001)
 
@@ -189,3 +189,24 @@ def test_a_file_that_is_mostly_free_gets_smaller(tmp_path: Path) -> None:
     journal.close()
     assert (tmp_path / FILE).stat().st_size < 10_000_000  # of 20 MB
     assert verify(tmp_path).good
+
+
+def test_retention_that_meets_a_failing_disk_is_over_and_the_next_one_does_it(tmp_path: Path) -> None:
+    disk = Disk()
+    journal = Journal.open(tmp_path, "p", TAGS, archived=False, limits=QUICK, connect=disk.connect)
+    for n in range(150):
+        journal.append([event(n)], [values((0, n, 0, n))], Now(0, 0, T0 + n)).result(60)
+    failed = 0
+    for skip in range(2, 26, 3):
+        disk.at, disk.times = disk.calls + 1 + skip, 1
+        try:
+            journal.retain(Keep(samples_days=0), at(1)).result(60)
+        except sqlite3.OperationalError:
+            failed += 1
+    disk.at = 0
+    assert failed >= 2
+    journal.retain(Keep(samples_days=0), at(1)).result(60)
+    assert blocks(tmp_path) == []
+    journal.append([event(1)], [values((0, 1, 0, 0))], at(1)).result(60)
+    journal.close()
+    assert verify(tmp_path).problems == []

@@ -68,8 +68,9 @@ def calls_of_a_story(directory: Path) -> tuple[int, int]:
 @pytest.mark.parametrize("late", [False, True], ids=["refused", "done but not confirmed"])
 @pytest.mark.parametrize("times", [1, 7])
 def test_whichever_call_fails_no_row_is_lost_and_none_is_written_twice(
-    tmp_path: Path, late: bool, times: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: bool, times: int
 ) -> None:
+    monkeypatch.setattr("controller.record.writer.CHECKPOINT_S", 0.0)  # one after each commit, to fail too
     opened, calls = calls_of_a_story(tmp_path / "healthy")
     assert calls - opened > 40
     for at in range(opened + 1, calls + 1):
