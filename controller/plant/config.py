@@ -23,8 +23,9 @@ from controller.plant.build.plcs import build_plcs
 from controller.plant.build.suppressions import build_groups, build_suppressions, check_rules
 from controller.plant.build.tags import NodesSeen, build_tag
 from controller.plant.checks import check_circles, check_unused, check_words, fast_tags
-from controller.plant.document import Document, read_document
+from controller.plant.document import Document
 from controller.plant.draft import Draft, Item, read_alarms, read_interlocks, read_plant, read_plc
+from controller.plant.parse import read_document
 from controller.plant.plant import Interlock, Permissive, Plant, Plc
 from controller.plant.problems import Problem, Problems, did_you_mean
 from controller.plant.schema.plantfile import PlantHead

@@ -1,18 +1,13 @@
-"""One YAML file as plain data with the position of every value in it.
-
-Files written the documented way are read by `blocks`; all others, broken ones included, by `parse`.
-"""
+"""One YAML file as plain data with the position of every value in it; `parse` reads it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from controller.plant.blocks import read_blocks
-from controller.plant.problems import Problem, Problems
+from controller.plant.problems import Problem
 
 Path = tuple[str | int, ...]
-SIZE_MAX = 4_000_000
 
 
 @dataclass(slots=True)
@@ -90,28 +85,3 @@ class Place:
         subject = self.subject()
         line, column = self.position(key=key)
         return Problem(self.document.file, line, column, f"{subject}: {message}" if subject else message)
-
-
-def read_document(file: str, name: str, raw: bytes, problems: Problems) -> Document:
-    """Parses one file; what cannot be parsed is reported, and root is None."""
-    document = Document(file, name)
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        column = error.start - raw.rfind(b"\n", 0, error.start)
-        problems.errors.append(Problem(file, line, column, "not UTF-8 text; save the file as UTF-8"))
-        return document
-    if len(text) > SIZE_MAX:
-        problems.error(
-            document.top, f"longer than {SIZE_MAX} characters; split the plant into several PLC files"
-        )
-        return document
-    blocks = read_blocks(text)
-    if blocks is not None:
-        document.root, document.places, document.keys = blocks.root, blocks.places, blocks.keys
-        return document
-    from controller.plant.parse import parse_into  # noqa: PLC0415 - the full parser, 0.2 s to import
-
-    parse_into(document, text, problems)
-    return document

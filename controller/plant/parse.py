@@ -1,46 +1,79 @@
-"""The full YAML 1.2 parser, for files that are unusual or broken: data, positions and every complaint.
+"""YAML 1.2 as plain data with the position of everything in it, and every complaint at once.
 
-The text is composed (not constructed) with ruamel.yaml, which keeps duplicate keys and all positions.
+The text is read as libyaml's events (ruamel.yaml with its C parser: ten thousand lines in half a second),
+not composed or constructed: events keep duplicate keys, anchors and positions, and cannot nest too deeply.
 """
 
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+from ruamel.yaml.nodes import ScalarNode
 
-from controller.plant.blocks import DEPTH_MAX
 from controller.plant.document import Document, Path, Place
 from controller.plant.problems import Problem, Problems
 
+SIZE_MAX: Final = 4_000_000
+DEPTH_MAX: Final = 40
 _NULL, _BOOL = "tag:yaml.org,2002:null", "tag:yaml.org,2002:bool"
 _INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 _PLAIN = frozenset((_NULL, _BOOL, _INT, _FLOAT, *(f"tag:yaml.org,2002:{k}" for k in ("str", "timestamp"))))
 _CONTAINERS = frozenset(("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"))
-
-
 _LEFT_OUT: Final = object()
+
+
+def read_document(file: str, name: str, raw: bytes, problems: Problems) -> Document:
+    """Parses one file; what cannot be parsed is reported, and root is None."""
+    document = Document(file, name)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        column = error.start - raw.rfind(b"\n", 0, error.start)
+        problems.errors.append(Problem(file, line, column, "not UTF-8 text; save the file as UTF-8"))
+        return document
+    if len(text) > SIZE_MAX:
+        problems.error(
+            document.top, f"longer than {SIZE_MAX} characters; split the plant into several PLC files"
+        )
+        return document
+    parse_into(document, text, problems)
+    return document
 
 
 def parse_into(document: Document, text: str, problems: Problems) -> None:
     """Fills the document; what cannot be parsed is reported, and root stays None."""
-    reading = _Reading(document)
+    reading = _Reading(document, _events(text))
     try:
-        node = _composed(text)
-        if node is None:
-            problems.error(document.top, "the file is empty")
-        else:
-            document.root = reading.plain(node, ())
+        for event in reading.events:
+            if isinstance(event, DocumentStartEvent):
+                if document.root is not None:
+                    raise _Unreadable("expected a single document", *_position(event))
+                document.root = reading.value(next(reading.events), ())
+            elif isinstance(event, StreamEndEvent) and document.root is None:
+                problems.error(document.top, "the file is empty")
     except RecursionError:
         document.root = None
         problems.error(document.top, "nested too deeply")
     except _Unreadable as error:
+        document.root = None
         problems.errors.append(Problem(document.file, error.line, error.column, f"not valid YAML: {error}"))
     for place, message, (line, column) in reading.complaints:  # now that names are known
         subject = f"{s}: " if (s := place.subject()) else ""
@@ -53,13 +86,10 @@ class _Unreadable(Exception):
         self.line, self.column = line, column
 
 
-def _composed(text: str) -> Node | None:
-    """The node tree, or _Unreadable with the position."""
+def _events(text: str) -> Iterator[Event]:
+    """The parser's events, or _Unreadable with the position."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns of anchors used twice; here every anchor is an error
-            node: Node | None = YAML(typ="safe", pure=True).compose(text)
-            return node
+        yield from YAML(typ="safe").parse(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         words = " ".join(str(w) for w in (error.context, error.problem) if w)
@@ -68,90 +98,116 @@ def _composed(text: str) -> Node | None:
         at = getattr(error, "position", 0)
         line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
         character = getattr(error, "character", None)
-        named = f"character {character!r} is not allowed" if character is not None else str(error)
+        named = str(error)
+        if character is not None:
+            shown = chr(character) if isinstance(character, int) else character
+            named = f"character {shown!r} is not allowed"
         raise _Unreadable(named, line, column) from None
-    except (ValueError, TypeError, AttributeError, IndexError, KeyError, AssertionError) as error:
-        # The parser's own slips on text that is no YAML at all.
-        raise _Unreadable(f"the parser gave up ({type(error).__name__})", 1, 1) from None
+
+
+_RESOLVER: Final = YAML(typ="safe").resolver
+
+
+@cache
+def _tag(text: str) -> str:
+    """The YAML 1.2 type of a plain scalar, by its spelling."""
+    return str(_RESOLVER.resolve(ScalarNode, text, (True, False)))
 
 
 @dataclass(slots=True)
 class _Reading:
-    """Nodes as dict, list, str, int, float and bool; positions are noted on the way."""
+    """Events as dict, list, str, int, float and bool; positions are noted on the way."""
 
     document: Document
+    events: Iterator[Event]
     complaints: list[tuple[Place, str, tuple[int, int]]] = field(default_factory=list)
-    seen: set[int] = field(default_factory=set)
 
-    def plain(self, node: Node, path: Path) -> Any:
+    def value(self, event: Event, path: Path) -> Any:
         if len(path) > DEPTH_MAX:
             raise RecursionError
-        here = _position(node)
-        place = Place(self.document, path)
+        here = _position(event)
         self.document.places.setdefault(path, here)
-        if getattr(node, "anchor", None) or id(node) in self.seen:
-            self.complaints.append((place, "anchors and aliases are not used here; write it out", here))
-        if id(node) in self.seen:
+        if getattr(event, "anchor", None):
+            self.complain(path, "anchors and aliases are not used here; write it out", here)
+        if isinstance(event, AliasEvent):
             return _LEFT_OUT
-        self.seen.add(id(node))
-        tag = str(node.tag)
-        if tag not in (_PLAIN if isinstance(node, ScalarNode) else _CONTAINERS):
-            self.complaints.append((place, f"YAML tags such as {tag} are not used here; leave it out", here))
-        if isinstance(node, ScalarNode):
-            return _scalar(node)
-        if isinstance(node, SequenceNode):
-            items = [self.plain(item, (*path, number)) for number, item in enumerate(node.value)]
-            for number, item in enumerate(items):
-                if item is None or item is _LEFT_OUT:
-                    at = self.document.places[(*path, number)]
-                    self.complaints.append((place, "an item is empty; fill it in or take it out", at))
-            return [None if item is _LEFT_OUT else item for item in items]
-        assert isinstance(node, MappingNode)
-        return self.mapping(node, path)
+        tag = _tag_of(event)
+        if tag is not None and tag not in (_PLAIN if isinstance(event, ScalarEvent) else _CONTAINERS):
+            self.complain(path, f"YAML tags such as {tag} are not used here; leave it out", here)
+        if isinstance(event, ScalarEvent):
+            return _scalar(str(tag), event.value)
+        return self.items(path) if isinstance(event, SequenceStartEvent) else self.mapping(event, path)
 
-    def mapping(self, node: MappingNode, path: Path) -> dict[str | int, Any]:
+    def complain(self, path: Path, message: str, at: tuple[int, int]) -> None:
+        self.complaints.append((Place(self.document, path), message, at))
+
+    def items(self, path: Path) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(event := next(self.events), SequenceEndEvent):
+            item = self.value(event, (*path, len(items)))
+            if item is None or item is _LEFT_OUT:
+                self.complain(path, "an item is empty; fill it in or take it out", _position(event))
+                item = None
+            items.append(item)
+        return items
+
+    def mapping(self, start: Event, path: Path) -> dict[str | int, Any]:
+        assert isinstance(start, MappingStartEvent)
         data: dict[str | int, Any] = {}
-        place = Place(self.document, path)
-        if node.flow_style:
-            self.complaints.append(
-                (place, "write this in block style, one key on each line", _position(node))
-            )
-        for key_node, value_node in node.value:
-            at = _position(key_node)
-            key = _scalar(key_node) if isinstance(key_node, ScalarNode) else None
-            if not isinstance(key, str | int) or isinstance(key, bool) or key == "<<":
-                message = (
-                    "a key is a plain word or a whole number; quote it if YAML reads it as something else"
-                )
-                self.complaints.append((place, message, at))
+        if start.flow_style:
+            self.complain(path, "write this in block style, one key on each line", _position(start))
+        while not isinstance(event := next(self.events), MappingEndEvent):
+            at = _position(event)
+            key = self.key(event, path)
+            if key is None or key in data:
+                if key is not None:
+                    first = self.document.keys[(*path, key)][0]
+                    message = f"`{key}` is given twice, first on line {first}; keep one"
+                    self.complain(path, message, at)
+                _Reading(Document("", ""), self.events).value(next(self.events), path)  # what it holds
                 continue
             below = (*path, key)
-            if key in data:
-                message = f"`{key}` is given twice, first on line {self.document.keys[below][0]}; keep one"
-                self.complaints.append((place, message, at))
-                continue
             self.document.keys[below] = at
-            if not isinstance(value_node, ScalarNode):
+            held = next(self.events)
+            if not isinstance(held, ScalarEvent | AliasEvent):
                 self.document.places[below] = at
-            data[key] = value = self.plain(value_node, below)
+            value = self.value(held, below)
             if value is None:
-                self.complaints.append((place, f"`{key}` has no value; give one or leave the key out", at))
-            if value is None or value is _LEFT_OUT:
-                del data[key]
+                self.complain(path, f"`{key}` has no value; give one or leave the key out", at)
+            elif value is not _LEFT_OUT:
+                data[key] = value
         return data
 
+    def key(self, event: Event, path: Path) -> str | int | None:
+        """A proper key, or None after a complaint."""
+        key = _scalar(str(_tag_of(event)), event.value) if isinstance(event, ScalarEvent) else None
+        if not isinstance(event, ScalarEvent | AliasEvent):
+            _Reading(Document("", ""), self.events).value(event, path)  # a key of several words: past it
+        if isinstance(key, str | int) and not isinstance(key, bool) and key != "<<":
+            return key
+        message = "a key is a plain word or a whole number; quote it if YAML reads it as something else"
+        self.complain(path, message, _position(event))
+        return None
 
-def _position(node: Node) -> tuple[int, int]:
-    return node.start_mark.line + 1, node.start_mark.column + 1
+
+def _tag_of(event: Event) -> str | None:
+    """The tag that is written, else that of a plain scalar's spelling; None where it goes without saying."""
+    written = getattr(event, "tag", None)
+    if written is not None or not isinstance(event, ScalarEvent):
+        return None if written is None else str(written)
+    return _tag(event.value) if event.implicit[0] else "tag:yaml.org,2002:str"
+
+
+def _position(event: Event) -> tuple[int, int]:
+    return event.start_mark.line + 1, event.start_mark.column + 1
 
 
 _DECIMAL = re.compile(r"[-+]?[0-9]+\Z")
 
 
-def _scalar(node: ScalarNode) -> str | int | float | bool | None:
-    text = str(node.value)
+def _scalar(tag: str, text: str) -> str | int | float | bool | None:
     try:
-        return _READ.get(str(node.tag), str)(text)
+        return _READ.get(tag, str)(text)
     except ValueError:
         return text  # thousands of digits and the like: no number anybody means
 

@@ -84,7 +84,7 @@ def test_a_file_that_cannot_be_parsed_does_not_make_its_tags_unknown(tmp_path: P
     loaded = load(write_plant(tmp_path, texts))
 
     assert [problem.message for problem in loaded.errors] == [
-        "not valid YAML: mapping values are not allowed here"
+        "not valid YAML: mapping values are not allowed in this context"
     ]
 
 

@@ -1,4 +1,4 @@
-"""Reading plant files: fast and full reader agree, nothing in a file can raise, counts and hash are right."""
+"""Reading plant files: it means what YAML means, nothing in a file can raise, counts and hash are right."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
-from controller.plant.blocks import read_blocks
 from controller.plant.check_report import check_report, check_text
 from controller.plant.config import PlantNotFound, find_plant, load
 from controller.plant.document import Document
@@ -98,8 +98,7 @@ def excerpts(draw: st.DrawFn) -> str:
     first = draw(st.integers(0, len(LINES) - 2))
     lines = LINES[first : first + draw(st.integers(1, 10))]
     margin = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
-    text = "\n".join(line[margin:] for line in lines)
-    return draw(st.one_of(st.just(text), mutilated(text)))
+    return "\n".join(line[margin:] for line in lines)
 
 
 def fully_read(text: str) -> tuple[Document, Problems]:
@@ -108,25 +107,24 @@ def fully_read(text: str) -> tuple[Document, Problems]:
     return document, problems
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(excerpts())
 @example("priority: 9999999999999999999999999999993")
 @example("sentinels: [- a]")
-def test_the_fast_reader_gives_up_or_reads_what_the_full_one_reads(text: str) -> None:
-    fast = read_blocks(text)
-    if fast is None:
-        return
+@example("a: 0o17\nb: 1_000\nc: 22:30\nd: no\ne: .5\nf: 2026-01-01")
+def test_what_is_read_is_what_yaml_means(text: str) -> None:
+    """Against a parser of another make, which constructs; wherever we have nothing to complain about."""
     document, problems = fully_read(text)
-    assert problems.errors == []
-    assert json.dumps(fast.root) == json.dumps(document.root)
-    assert (fast.places, fast.keys) == (document.places, document.keys)
+    if problems.errors:
+        return
+    meant = YAML(typ="safe", pure=True).load(text)
+    assert json.dumps(document.root, default=str) == json.dumps(meant, default=str)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_files_that_come_along_are_written_the_documented_way(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    fast = read_blocks(text)
-    assert fast is not None
+    assert fully_read(text)[1].errors == []
     assert text.startswith("# yaml-language-server: $schema=../schema.json\n")
 
 
@@ -295,6 +293,6 @@ def test_the_report_for_people_ends_with_a_sum(tmp_path: Path) -> None:
         )
     )
 
-    assert good == "14 tags, 1 PLC, 3 interlocks, 7 alarms: no errors"
+    assert good == "14 tags, 1 PLC, 3 interlocks, 15 alarms: no errors"
     assert bad.splitlines()[0].startswith(f"{tmp_path}/bad/plc_r.yaml:31:16: LT-201.HH: limit 105 %")
-    assert bad.splitlines()[-1] == "14 tags, 1 PLC, 3 interlocks, 7 alarms: 1 error"
+    assert bad.splitlines()[-1] == "14 tags, 1 PLC, 3 interlocks, 15 alarms: 1 error"

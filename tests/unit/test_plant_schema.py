@@ -28,6 +28,7 @@ def test_each_kind_of_file_has_a_branch_of_its_own() -> None:
         "plant": "#/$defs/PlantFile",
         "plc": "#/$defs/PlcFile",
         "interlocks": "#/$defs/InterlockFile",
+        "alarms": "#/$defs/AlarmFile",
     }
 
 
@@ -49,11 +50,11 @@ def test_the_reference_page_names_every_unit_and_every_function() -> None:
 
 def test_the_plant_on_the_reference_page_is_right(tmp_path: Path) -> None:
     files = re.findall(r"```yaml\n# (\S+\.yaml)\n(.*?)```", PAGE, re.DOTALL)
-    assert [name for name, _ in files] == ["plant.yaml", "plc_r.yaml", "interlocks.yaml"]
+    assert [name for name, _ in files] == ["plant.yaml", "plc_r.yaml", "interlocks.yaml", "alarms.yaml"]
     for name, text in files:
         (tmp_path / name).write_text(text, encoding="utf-8")
 
     loaded = load(tmp_path)
 
     assert (loaded.errors, loaded.warnings) == ((), ())
-    assert loaded.counts == {"tags": 10, "plcs": 1, "interlocks": 2, "alarms": 2}
+    assert loaded.counts == {"tags": 10, "plcs": 1, "interlocks": 2, "alarms": 6}
