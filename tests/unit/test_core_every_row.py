@@ -84,8 +84,9 @@ def started(which: Plant, rule: Interlock) -> Stage:
     for cause in rule.causes:
         make(which, cause.condition, False, calm)
     for plc in which.plcs:
-        if plc.remote is not None:
-            calm[plc.remote] = 1.0
+        for tag in (plc.remote, plc.epoch):
+            if tag is not None:
+                calm[tag] = 1.0
     stage = Stage(which, start=Core(which, 1))
     for plc in which.plcs:
         pairs = [
@@ -140,7 +141,6 @@ def test_each_cause_trips_its_row_and_writes_only_what_the_row_says(name: str, r
                 provoke(stage, rule, other.condition)
         provoke(stage, rule, cause.condition)
         longest_s = max(delays_s(one.condition) for one in rule.causes)
-        stage.effects.clear()
         stage.mono_s += longest_s + 0.01
         provoke(stage, rule, cause.condition, moved=1e-6)  # the delays are over, nothing stands still
         logic = stage.core.interlocks.logics[rule.index]
@@ -158,6 +158,12 @@ def test_each_cause_trips_its_row_and_writes_only_what_the_row_says(name: str, r
             if row in {interlock for interlock, _, _ in _settles(stage, command, word)}
         }
         assert asked <= wanted
+        results = record.trip.effects
+        for index in results:
+            effect = rule.effects[index]
+            if isinstance(effect, CommandEffect):
+                settled = results[index].result == "done"
+                assert settled or effect.word in stage.words(which.commands[effect.command].name)
         if rule.by is By.PLC:
             assert asked == set()
 
