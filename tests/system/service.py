@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from alarms.signal import Sample
 from controller import runtime
 from controller.doors import commands
 from controller.record.chain import Entry
@@ -88,6 +89,21 @@ class Story:
                 return reader.head().seq
         except Missing:
             return 0
+
+    def samples(self, tag: str, from_ns: int = 0) -> list[Sample]:
+        """What of a tag was archived, from a time on."""
+        try:
+            with Reader(self.data) as reader:
+                numbers = reader.numbers_of(tag)
+                return [
+                    Sample(value, status, time_ns)
+                    for block in reader.samples(numbers, from_ns)
+                    for value, status, time_ns in zip(
+                        block.values.tolist(), block.status.tolist(), block.time_ns.tolist(), strict=True
+                    )
+                ]
+        except Missing:
+            return []
 
     def until(self, kind: str, source: str = "", *, after: int = 0, within_s: float = PATIENCE_S) -> Entry:
         """The first such event after a number, as soon as it is on disk."""
