@@ -90,8 +90,8 @@ def _beyond_limit(tag: Tag, value: float) -> bool:
 
 def values_table(picture: Picture, names: list[str]) -> Table:
     table = Table.grid(padding=(0, 1))
-    for _ in range(3):
-        table.add_column(no_wrap=True, overflow="ellipsis")
+    for width in (11, 12, None):  # name and value are never cut, the text is
+        table.add_column(no_wrap=True, overflow="ellipsis", min_width=width)
     for name in names:
         index = picture.plant.index.get(name)
         if index is not None:
@@ -179,6 +179,8 @@ def screen(picture: Picture, head: str, hint: str, names: list[str]) -> Layout:
         links_table(picture),
         Text("\ninterlocks", "grey42"),
         interlocks_table(picture),
+        Text("\nalarms", "grey42"),
+        alarms_table(picture),
     )
     layout["middle"].split_row(
         Layout(Panel(values_table(picture, names[:half]), title="values", style=CALM)),
