@@ -16,7 +16,12 @@ from controller.plant.plant import Plant
 
 NOT_TOLD: Final = ("service.", "request.", "link.connect")  # who asked and what ran stands in the journal
 
-TOLD_AS: Final = {"alarm.raised": "raised", "alarm.returned": "returned", "alarm.acknowledged": "acked"}
+TOLD_AS: Final = {
+    "alarm.raised": "raised",
+    "alarm.announced": "raised",  # came while it was withheld, and people were told later
+    "alarm.returned": "returned",
+    "alarm.acknowledged": "acked",
+}
 
 
 class Told(Recorded, Protocol):
