@@ -123,10 +123,16 @@ class Annunciator:
         self._suppressions = suppressions
         self._groups = groups
         self._plant_s, self._mono_s, self._utc_ns = 0.0, 0.0, 0
+        self._earlier: set[str] = set()  # groups whose incident was opened by an earlier process
+
+    def restart(self) -> None:
+        """Plant seconds start anew with each process: an incident from before explains nothing that
+        comes now, which then speaks for itself."""
+        self._earlier = set(self.book.incidents)
 
     def adopt(self, old: Annunciator) -> None:
         """A change of the configuration does not end a flood."""
-        self.book, self.flood = old.book, old.flood
+        self.book, self.flood, self._earlier = old.book, old.flood, old._earlier
 
     def begin(self, plant_s: float, mono_s: float, utc_ns: int) -> None:
         self.records = []
@@ -192,7 +198,9 @@ class Annunciator:
         open_incident = book.incidents.get(point.group)
         if open_incident is None and cover:
             return cover  # what does not speak explains nothing
-        found: Place = place(group, open_incident, point.stage, point.alarm.priority, self._plant_s)
+        now_s = inf if point.group in self._earlier else self._plant_s
+        self._earlier.discard(point.group)
+        found: Place = place(group, open_incident, point.stage, point.alarm.priority, now_s)
         data["group"], data["stage"] = group.name, point.stage
         data["incident"] = found.incident or event_id(book.number + 1, point.alarm.id)
         if not found.incident:

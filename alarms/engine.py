@@ -107,8 +107,11 @@ class AlarmEngine:
         self._started = True
         self._connect(sight)
         self._endings.start(self.book, now[1], now[2])
+        if self._ages is None:  # not a change of configuration: another process
+            self._annunciator.restart()
         for name, suppressor in self.suppressors.items():
-            suppressor.prime(name in self.book.suppressions)
+            since_ns = self.book.suppressions.get(name)
+            suppressor.prime(since_ns is not None, 0.0 if since_ns is None else (now[2] - since_ns) / 1e9)
         for alarm, point in self.points.items():
             facts = self.book.of(alarm)
             if facts.announced_utc_ns:

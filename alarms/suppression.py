@@ -85,7 +85,7 @@ class FirstOutGroup:
 class Suppressor(Unit):
     """A suppression at work."""
 
-    __slots__ = ("_began_s", "_delay", "_known", "_unknown_since_s", "rule", "watch")
+    __slots__ = ("_age_s", "_began_s", "_delay", "_known", "_unknown_since_s", "rule", "watch")
 
     def __init__(self, rule: Suppression) -> None:
         self.watch = watch(rule.condition)
@@ -95,9 +95,11 @@ class Suppressor(Unit):
         self._known = False
         self._unknown_since_s: float | None = None
         self._began_s: float | None = None
+        self._age_s = 0.0
 
-    def prime(self, standing: bool) -> None:
-        """As it was before a restart."""
+    def prime(self, standing: bool, age_s: float) -> None:
+        """As it was before a restart; it has stood for age_s."""
+        self._age_s = age_s
         self._delay.prime(standing)
         self.watch.prime(standing)
         self._known = self._known or standing
@@ -115,7 +117,8 @@ class Suppressor(Unit):
         if not standing:
             self._began_s = None
         elif rule.at_most_s is not None:
-            self._began_s = now_s if self._began_s is None else self._began_s
+            if self._began_s is None:
+                self._began_s, self._age_s = now_s - self._age_s, 0.0
             end_s = self._began_s + rule.at_most_s
             standing = now_s < end_s
             due_s = min(due_s, end_s) if standing else due_s

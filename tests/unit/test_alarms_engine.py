@@ -31,7 +31,7 @@ from alarms.model import (
     counts_wall_time,
 )
 from alarms.operations import Action
-from alarms.records import Kind
+from alarms.records import Kind, Record
 from alarms.signal import BAD_SENSOR_FAILURE, GOOD, UNCERTAIN
 from alarms.snapshot import of_data
 from alarms.suppression import FirstOutGroup, Suppression
@@ -578,3 +578,20 @@ def test_ids_follow_the_journal_over_a_restart() -> None:
     numbers = [record.data["n"] for record in room.records]
     assert numbers == sorted(numbers)
     assert room.utc_ns > START_NS
+
+
+def test_a_start_from_a_snapshot_and_the_rest_of_the_journal() -> None:
+    room = bag(delay_s=0)
+    room.reads("LT-201", 96)
+    snapshot = json.loads(json.dumps(room.engine.snapshot()))
+    at = len(room.records)
+    room.acknowledges("LT-201.HH")
+    engine = AlarmEngine(rules_of(room), size=2, tags=room.tags.listed, settings=room.settings)
+    engine.load(snapshot)
+    other = Record("interlock.tripped", "S-01", "", 0, 0.0, data={"number": 1})
+    assert engine.restore([other, *room.records[at:]]) == 0
+    step = engine.step(room.now, (), (room.values, room.status))
+    assert engine.book == room.engine.book
+    assert step.announcements == ()
+    assert room.last.announcements == ()
+    assert [record.source for record in room.reads("LT-201", 5).announcements] == ["LT-201.L"]

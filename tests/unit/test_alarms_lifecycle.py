@@ -319,6 +319,17 @@ def test_came_and_went_three_times_before_anybody_came() -> None:
     room.acknowledges("LT-201.HH")
     assert not room.facts("LT-201.HH").retained
     assert room.does(Action.ACKNOWLEDGE, "LT-201.HH", event=events[0]) == "BadEventIdUnknown"
+    assert "is no event of LT-201.HH that waits" in room.refused[0].text
+
+
+def test_acknowledging_by_the_event_on_the_screen() -> None:
+    room = bag()
+    room.reads("LT-201", 96)
+    room.wait(5)
+    raised = room.facts("LT-201.HH").activation
+    room.does(Action.COMMENT, "LT-201.HH", reason="calling the users")
+    assert room.does(Action.ACKNOWLEDGE, "LT-201.HH", event=raised) == ""  # though a newer event came since
+    assert room.shown("LT-201.HH") is C
 
 
 def test_branches_with_confirmation_wait_for_it() -> None:

@@ -275,6 +275,33 @@ def test_the_start_of_a_cool_down_survives_a_restart() -> None:
     assert stands(room)
 
 
+def test_a_cool_down_whose_state_or_temperature_is_not_known_is_held() -> None:
+    room = watching(Deviation(TT, COOL_DOWN, 10, Direction.EITHER), TT_741=300, XS_701=2)
+    room.wait(HOUR + 146)
+    assert stands(room)
+    room.reads("TT-741", 200, BAD_SENSOR_FAILURE)
+    room.reads("XS-701", status=BAD_TIMEOUT)
+    assert stands(room)
+    room.reads("XS-701", 2)
+    room.reads("TT-741", 290)
+    assert not stands(room)
+    room.wait(4 * HOUR)
+    assert stands(room)  # the end of the curve is flat
+    room.reads("TT-741", 23)
+    room.wait(24 * HOUR)
+    assert not stands(room)
+
+
+def test_counts_within_a_combination_survive_a_restart_too() -> None:
+    starts = Count(Discrete(XS, (5,)), times=2, window_s=24 * HOUR)
+    room = watching(All((starts, high(LT, 90))), XS_701=0, LT_201=91)
+    room.reads("XS-701", 5)
+    room.reads("XS-701", 0)
+    room = room.restarted()
+    room.reads("XS-701", 5)
+    assert stands(room)
+
+
 def test_discrete_and_off_normal() -> None:
     room = Room(
         TAGS,

@@ -113,6 +113,12 @@ def test_masking_at_start_ends_by_itself() -> None:
     room.reads("XS-301", 6)  # the next start is masked again
     room.reads("ST-721", 0)
     assert room.heard() == []
+    room.wait(15)
+    room = room.restarted(down_s=2)  # and a restart in the middle does not make it longer
+    room.wait(2)
+    assert room.heard() == []
+    room.wait(2)
+    assert room.heard() == ["ST-721.L uncovered"]
 
 
 def test_not_knowing_the_state_holds_for_a_minute_then_the_alarms_speak() -> None:
@@ -292,6 +298,19 @@ def test_a_first_out_that_comes_back_within_the_window_keeps_the_incident_open()
     room.reads("I-24", 1)
     room.wait(300)
     assert room.shown("I-19") is State.SUPPRESSED_BY_DESIGN
+
+
+def test_after_a_restart_an_earlier_incident_explains_nothing_new() -> None:
+    room = cascade()
+    room.wait(5000)
+    room.reads("I-24", 1)
+    room.reads("I-19", 1)
+    room = room.restarted()
+    assert room.shown("I-19") is State.SUPPRESSED_BY_DESIGN  # what it explained before stays beneath it
+    room.wait(61)
+    room.reads("I-16", 1)
+    assert room.heard() == ["I-16 first"]
+    assert room.facts("I-16").incident == room.facts("I-24").activation
 
 
 def test_a_consequence_that_came_and_went_unseen_needs_nobody() -> None:
