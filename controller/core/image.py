@@ -64,7 +64,8 @@ def rounds(batch: Batch, scratch: NDArray[np.int64]) -> Iterator[Batch]:
 class Image:
     """Arrays by tag index. `given_ns` is the source time as the PLC gave it, 0 when it gave none.
 
-    receive_s, receive_utc_ns: our clocks at the last report; changed_s: at the last different value.
+    receive_s, receive_utc_ns: our clocks at the last report; changed_s: at the last different value
+    of a noisy instrument.
     arrival: number of the notification that brought the value; orders what different PLCs say.
     """
 
@@ -79,6 +80,9 @@ class Image:
         self.changed_s: Floats = np.zeros(count)
         self.arrival: Times = np.zeros(count, np.int64)
         self.still: NDArray[np.bool_] = np.zeros(count, np.bool_)
+        self.noisy: NDArray[np.bool_] = np.array(
+            [tag.frozen_after_s is not None for tag in plant.tags], np.bool_
+        )
         self.texts: dict[int, str] = {}
         self.arrivals = 0
         self.plc: NDArray[np.int16] = np.array(
@@ -102,14 +106,13 @@ class Image:
         self.arrivals += 1
         tags, values, given = batch.tags, batch.values, batch.source_ns
         stored, replaced = self._timed(tags, given, now.utc_ns)
-        nameless = np.isnan(values) & (batch.status & SEVERITY_MASK == 0)
-        status = np.where(nameless, np.uint32(BAD_SENSOR_FAILURE), batch.status).astype(np.uint32)
-        different = values != self.value[tags]
-        if self.still[tags].any():
-            still = self.still[tags] & ~different
-            status = np.where(still & (status & BAD == 0), np.uint32(BAD_SENSOR_FAILURE), status)
-            self.still[tags] = still
-        self.changed_s[tags] = np.where(different, now.mono_s, self.changed_s[tags])
+        status = batch.status
+        nameless = np.isnan(values)
+        if nameless.any():
+            nameless &= status & SEVERITY_MASK == 0
+            status = np.where(nameless, np.uint32(BAD_SENSOR_FAILURE), status)
+        if self.noisy[tags].any():
+            status = self._moved(tags, values, status, now.mono_s)
         self.value[tags] = values
         self.status[tags] = status
         self.source_ns[tags] = stored
@@ -118,9 +121,15 @@ class Image:
         self.receive_utc_ns[tags] = now.utc_ns
         self.arrival[tags] = self.arrivals
         texts = tuple(self._take_text(*text, now) for text in batch.texts)
-        return Values(
-            Batch(batch.plc, tags, values, status, stored, texts), replaced.astype(np.uint8), given.copy()
-        )
+        return Values(Batch(batch.plc, tags, values, status, stored, texts), replaced.view(np.uint8), given)
+
+    def _moved(self, tags: Tags, values: Floats, status: Codes, mono_s: float) -> Codes:
+        """Notes when noisy instruments last moved; one that was called frozen stays Bad until it does."""
+        different = values != self.value[tags]
+        self.changed_s[tags] = np.where(different, mono_s, self.changed_s[tags])
+        still = self.still[tags] & ~different
+        self.still[tags] = still
+        return np.where(still & (status & BAD == 0), np.uint32(BAD_SENSOR_FAILURE), status)
 
     def _timed(self, tags: Tags, given: Times, utc_ns: int) -> tuple[Times, NDArray[np.bool_]]:
         distrusted = (np.abs(given - utc_ns) > SOURCE_TIME_OFF_MAX_NS) | (given < self.given_ns[tags])
