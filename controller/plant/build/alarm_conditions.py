@@ -152,9 +152,10 @@ class AlarmConditions:
 
     def _moves(self, tag: Tag, written_: float | str, place: Place) -> float:
         """A difference that says how far: more than 0."""
+        before = len(self.draft.problems.errors)
         value = self._span(tag, written_, place)
-        if value == 0:
-            self.draft.problems.error(place, f"'{written_}' is always reached; it is more than 0")
+        if value == 0 and len(self.draft.problems.errors) == before:
+            self.draft.problems.error(place, "0 is always reached; it must be more than 0")
         return value
 
     def _values(self, tag: Tag, values: int | list[int], place: Place) -> tuple[int, ...]:

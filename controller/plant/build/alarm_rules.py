@@ -91,6 +91,8 @@ def build_rules(draft: Draft, plcs: Iterable[Plc], watched: set[int]) -> AlarmRu
     conditions = AlarmConditions(draft)
     for item in draft.alarm_items:
         taken = rules.places.get(item.entry.name)
+        if taken is not None and taken.document is item.place.document:
+            continue  # reported as it was read
         if taken is not None:
             where = f"{taken.document.name} line {taken.position(key=True)[0]}"
             draft.problems.error(

@@ -50,11 +50,12 @@ def _suppression(item: Item[SuppressionEntry], rules: AlarmRules, draft: Draft) 
         if area not in draft.names("area"):
             hint = did_you_mean(area, draft.names("area"))
             problems.error(place / "areas" / number, f"unknown area {area}{hint}")
+    areas = [area for area in entry.areas if area in draft.names("area")]
     spared = set(_found(entry.except_, place / "except", rules, draft))
     members = []
     for number, pattern in enumerate(entry.alarms):
         at = place / "alarms" / number
-        found = [one for one in _found([pattern], at, rules, draft, entry.areas) if one not in spared]
+        found = [one for one in _found([pattern], at, rules, draft, areas) if one not in spared]
         for alarm in found:
             if rules.alarms[alarm].priority == 1:
                 fix = "leave it out" if alarm == pattern else "name it in `except`"
@@ -116,23 +117,33 @@ def _found(
 
 
 def build_groups(draft: Draft, rules: AlarmRules) -> tuple[FirstOutGroup, ...]:
-    """First-out groups of alarms.yaml."""
+    """First-out groups of alarms.yaml. An alarm has one place in one of them."""
     built: dict[str, FirstOutGroup] = {}
+    taken: dict[str, str] = {}
     for item in draft.first_out_items:
-        group = _group(item, rules, draft)
-        built.setdefault(group.name, group)
+        if item.entry.name not in built:
+            built[item.entry.name] = _group(item, rules, draft, taken)
     return tuple(built.values())
 
 
-def _group(item: Item[FirstOutEntry], rules: AlarmRules, draft: Draft) -> FirstOutGroup:
+def _group(
+    item: Item[FirstOutEntry], rules: AlarmRules, draft: Draft, taken: dict[str, str]
+) -> FirstOutGroup:
     entry, place = item.entry, item.place
     stages = []
     for number, stage in enumerate(entry.stages):
-        at = place / "stages" / number / "alarms"
-        found = _found(stage.alarms, at, rules, draft) if len(stage.alarms) > 1 else []
-        if len(stage.alarms) == 1:
-            found = _found(stage.alarms, at / 0, rules, draft)
-        stages.append(tuple(dict.fromkeys(found)))
+        members: list[str] = []
+        for count, pattern in enumerate(stage.alarms):
+            at = place / "stages" / number / "alarms" / count
+            for alarm in _found([pattern], at, rules, draft):
+                where = taken.setdefault(alarm, f"{entry.name}, {stage.name}")
+                if alarm in members:
+                    continue
+                if where != f"{entry.name}, {stage.name}":
+                    message = f"{alarm} stands in {where} already; an alarm has one place in a cascade"
+                    draft.problems.error(at, message)
+                members.append(alarm)
+        stages.append(tuple(members))
     window_s = duration_or_none(place / "window", entry.window, draft.problems) or 60.0
     return FirstOutGroup(entry.name, tuple(stages), window_s, entry.text)
 
