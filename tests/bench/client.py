@@ -1,8 +1,9 @@
 """One OPC UA client in a process of its own, measured from inside.
 
-`python -m tests.bench.client KIND ENDPOINT ITEMS NORMAL_MS FAST_MS WARM_S FOR_S`: ours or asyncua monitors
-ITEMS load nodes and TRIGGER, and answers every TRIGGER by writing ECHO. After WARM_S it counts for FOR_S and
-prints one line of JSON: changes, cpu_s, wall_s, lags_ms (of the last item of each notification).
+`python -m tests.bench.client KIND ENDPOINT ITEMS NORMAL_MS FAST_MS WARM_S FOR_S`. KIND: ours (the link alone)
+and asyncua answer a TRIGGER by an ECHO, service (all of it) by a command. ITEMS load nodes are monitored as
+well. After WARM_S it counts for FOR_S and prints one line of JSON: changes, cpu_s, wall_s, lags_ms (of the
+last item of each notification).
 """
 
 from __future__ import annotations
@@ -13,18 +14,37 @@ import json
 import logging
 import os
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from asyncua import Client, ua
 
+from controller.app import Options, run_core
 from controller.core.effects import Write
 from controller.core.inputs import Batch, Input, LinkUp
 from controller.opcua.link import Link
-from controller.plant.plant import Plant, Plc
+from controller.plant.plant import (
+    By,
+    Cause,
+    Command,
+    CommandEffect,
+    Interlock,
+    Origin,
+    Plant,
+    Plc,
+    Reset,
+    ResetBy,
+    State,
+    Unknown,
+    Word,
+)
 from controller.plant.tags import Kind, NodeSource, Raw, Tag
-from tests.bench.load_server import URI
+from tests.bench.load_server import NODES, URI
+
+FAST = frozenset(("TRIGGER", "CMD_ECHO", "CMD_RESULT"))
 
 
 @dataclass
@@ -50,15 +70,33 @@ class Meter:
 
 
 def load_plant(items: int, normal_ms: float, fast_ms: float) -> Plant:
-    """ITEMS Float tags, TRIGGER for an interlock, ECHO to be written."""
-    rows = [("TRIGGER", Raw.UINT32, True), ("ECHO", Raw.UINT32, False)]
+    """ITEMS Float tags, ECHO to be written, and an interlock that answers TRIGGER = 1 by a command."""
+    rows = [(name, Raw(kind.name), name in FAST) for name, kind in NODES.items()]
     rows += [(f"T{number}", Raw.FLOAT, False) for number in range(items)]
     tags = tuple(
         Tag(at, name, name, Kind.ANALOG, "", "", 0, 1, NodeSource(0, URI, f"s={name}", raw), fast=fast)
         for at, (name, raw, fast) in enumerate(rows)
     )
     plc = Plc(0, "P", "", "", (URI,), 0, 1e9, None, None, None, fast_ms, normal_ms, 1e9)
-    return Plant("load", "", "UTC", "turbine", 30, (), (plc,), tags, (), (), (), "", {})
+    index = {tag.name: tag.index for tag in tags}
+    nodes = [index[name] for name in ("WORD", "SEQUENCE", "EPOCH", "CMD_ECHO", "CMD_RESULT")]
+    stop = Command(0, "C.CMD", "", 0, *nodes, words=(Word("stop", 2, Origin.AUTOMATIC, None, 5.0),))
+    trip = Interlock(
+        index=0,
+        name="S-1",
+        text="TRIGGER",
+        kind="trip",
+        by=By.SERVICE,
+        causes=(Cause("TRIGGER", "", State(index["TRIGGER"], (1,))),),
+        needed=1,
+        effects=(CommandEffect(0, "stop"),),
+        latch=False,
+        reset=Reset(ResetBy.AUTOMATIC),
+        on_unknown=Unknown.HOLD,
+        unknown_delay_s=30,
+        bypass=None,
+    )
+    return Plant("load", "", "UTC", "turbine", 30, (), (plc,), tags, (stop,), (), (trip,), "", index)
 
 
 async def ours(
@@ -68,15 +106,16 @@ async def ours(
     meter = Meter()
     up = asyncio.Event()
     plant = load_plant(items, normal_ms, fast_ms)
+    echo = plant.index["ECHO"]
     link: Link
 
     def deliver(item: Input) -> None:
         if isinstance(item, Batch):
             if link.is_up and 0 in item.tags[:2]:
                 value = float(item.values[item.tags == 0][-1])
-                link.write(Write(0, 1, ((1, value),), time.monotonic() + 1))
+                link.write(Write(0, 1, ((echo, value),), time.monotonic() + 1))
             meter.changes += len(item.tags)
-            if len(item.tags) > 2:
+            if len(item.tags) > len(NODES):
                 meter.lag(item.source_ns[-1] / 1e9)
         elif isinstance(item, LinkUp):
             up.set()
@@ -126,12 +165,27 @@ async def bare_asyncua(
     return await meter.measure(*times)
 
 
+async def service(
+    endpoint: str, items: int, normal_ms: float, fast_ms: float, times: tuple[float, float]
+) -> Any:
+    """The service as it runs in a plant: link, core, journal, flight recorder, intents, feed."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["HELOOP_RUNTIME"] = str(Path(folder) / "runtime")
+        options = Options(data=Path(folder), endpoints={"P": endpoint})
+        running = asyncio.create_task(run_core(load_plant(items, normal_ms, fast_ms), options, lambda: None))
+        result = await Meter().measure(*times)
+        running.cancel()
+        await asyncio.wait([running])
+    return result
+
+
 async def main() -> None:
     logging.disable(logging.CRITICAL)
     kind, endpoint, *numbers = sys.argv[1:]
     items, normal_ms, fast_ms, warm_s, for_s = (float(number) for number in numbers)
-    client = ours if kind == "ours" else bare_asyncua
-    result = await client(endpoint, int(items), normal_ms, fast_ms, (warm_s, for_s))
+    result = await {"ours": ours, "asyncua": bare_asyncua, "service": service}[kind](
+        endpoint, int(items), normal_ms, fast_ms, (warm_s, for_s)
+    )
     print(json.dumps(result), flush=True)
     os._exit(0)  # a saturated client would take long to end
 

@@ -2,9 +2,10 @@
 
 `python -m tests.bench.load_server`: nodes `s=T0`, `s=T1`, ... of namespace `urn:load` exist as
 soon as somebody monitors them; each publishing cycle of a subscription sends all of its items, as one block
-of bytes whose values and times are written in place. Everything else (`s=TRIGGER`, `s=ECHO`)
+of bytes whose values and times are written in place. Everything else (TRIGGER, ECHO, the nodes of a command)
 is asyncua's. Commands on stdin, one a line; each is answered by one line of JSON:
-`cpu` -> CPU seconds used; `trigger COUNT` -> milliseconds from each change of TRIGGER to the write of ECHO.
+`cpu` -> CPU seconds used; `echo COUNT` -> milliseconds from each new number in TRIGGER to the same in ECHO;
+`trip COUNT` -> milliseconds from each TRIGGER = 1 to a command word; TRIGGER is 0 again after it.
 """
 
 from __future__ import annotations
@@ -37,6 +38,16 @@ ITEM = np.dtype(
     }
 )
 MASK, FLOAT = 0x0D, 10
+HANDSHAKE_S = 0.3  # a word is not sent again while the answer to the last one settles
+NODES = {
+    "TRIGGER": ua.VariantType.UInt32,
+    "ECHO": ua.VariantType.UInt32,
+    "WORD": ua.VariantType.UInt16,
+    "EPOCH": ua.VariantType.UInt32,
+    "SEQUENCE": ua.VariantType.UInt16,
+    "CMD_ECHO": ua.VariantType.UInt16,
+    "CMD_RESULT": ua.VariantType.UInt16,
+}
 
 
 class LoadItems(MonitoredItemService):
@@ -104,20 +115,27 @@ class LoadSubscriptions(SubscriptionService):
 
 class LoadSession(InternalSession):
     async def write(self, params: ua.WriteParameters) -> list[ua.StatusCode]:
-        self.iserver.landed(params.NodesToWrite[0].Value.Value.Value)  # type: ignore[attr-defined]
-        return await super().write(params)
+        written = {str(item.NodeId.Identifier): item.Value.Value.Value for item in params.NodesToWrite}
+        self.iserver.landed("WORD" if "WORD" in written else written.get("ECHO"))  # type: ignore[attr-defined]
+        results = await super().write(params)
+        if "SEQUENCE" in written:  # the handshake: accepted
+            index = params.NodesToWrite[0].NodeId.NamespaceIndex
+            for name, value in (("CMD_RESULT", 1), ("CMD_ECHO", written["SEQUENCE"])):
+                data = ua.DataValue(ua.Variant(value, ua.VariantType.UInt16))
+                await self.iserver.write_attribute_value(ua.NodeId(name, index), data)
+        return results
 
 
 class LoadServer(InternalServer):
     def __init__(self) -> None:
         super().__init__()
         self.subscription_service = LoadSubscriptions(self.aspace, iserver=self)
-        self.waiting: dict[int, tuple[float, asyncio.Future[float]]] = {}
+        self.waiting: dict[Any, tuple[float, asyncio.Future[float]]] = {}
 
     def create_session(self, name: str, user: Any = None, external: bool = False) -> InternalSession:
         return LoadSession(self, self.aspace, self.subscription_service, name, external=external)
 
-    def landed(self, number: int) -> None:
+    def landed(self, number: Any) -> None:
         since, landed = self.waiting.pop(number, (0.0, None))
         if landed is not None:
             landed.set_result((time.perf_counter() - since) * 1e3)
@@ -136,31 +154,36 @@ class Load:
         self.server.set_endpoint("opc.tcp://127.0.0.1:0")
         self.server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
         index = await self.server.register_namespace(URI)
-        for name in ("TRIGGER", "ECHO"):
-            node = await self.server.nodes.objects.add_variable(
-                ua.NodeId(name, index), name, 0, ua.VariantType.UInt32
-            )
+        for name, kind in NODES.items():
+            node = await self.server.nodes.objects.add_variable(ua.NodeId(name, index), name, 0, kind)
             await node.set_writable()
-            self.trigger = ua.NodeId("TRIGGER", index) if name == "TRIGGER" else self.trigger
+        self.trigger = ua.NodeId("TRIGGER", index)
         await self.server.start()
         port = self.server.bserver.port
         return f"opc.tcp://127.0.0.1:{port}"
 
-    async def reactions(self, times: int) -> list[float]:
-        """Milliseconds from a change of TRIGGER to the arrival of its echo; a lost one counts 1,000."""
+    async def set_trigger(self, number: int) -> None:
+        value = ua.DataValue(ua.Variant(number, ua.VariantType.UInt32))
+        await self.server.write_attribute_value(self.trigger, value)
+
+    async def reactions(self, times: int, trip: bool) -> list[float]:
+        """Milliseconds from a change of TRIGGER to the write that answers it; a lost one counts 1,000."""
         chance = random.Random(7)
         found: list[float] = []
         for _ in range(times):
             await asyncio.sleep(chance.uniform(0.03, 0.09))  # in no step with the publishing cycle
-            number = next(self.numbers)
+            number = 1 if trip else next(self.numbers)
             landed = asyncio.get_running_loop().create_future()
-            self.inside.waiting[number] = (time.perf_counter(), landed)
-            value = ua.DataValue(ua.Variant(number, ua.VariantType.UInt32))
-            await self.server.write_attribute_value(self.trigger, value)
+            self.inside.waiting["WORD" if trip else number] = (time.perf_counter(), landed)
+            await self.set_trigger(number)
             try:
                 found.append(await asyncio.wait_for(landed, 1.0))
             except TimeoutError:
                 found.append(1000.0)
+            if trip:
+                await asyncio.sleep(0.02)  # two publishing cycles, so that the 1 was seen before the 0
+                await self.set_trigger(0)
+                await asyncio.sleep(HANDSHAKE_S)
         return found
 
 
@@ -175,7 +198,7 @@ async def main() -> None:
         if words[0] == "cpu":
             answer: Any = time.process_time()
         else:
-            answer = await load.reactions(int(words[1]))
+            answer = await load.reactions(int(words[1]), trip=words[0] == "trip")
         print(json.dumps(answer), flush=True)
     os._exit(0)  # nothing here is worth a tidy end
 
