@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from alarms.signal import Tri, is_good
 from controller.core.clock import Now
 from controller.core.durable import Trip
-from controller.core.logic import Logic, evidence, read
+from controller.core.logic import Logic, read
 from controller.core.status import BYPASSED, CLEAR, TRIPPED, state_of
 from controller.core.wording import reading, rule, span
 from controller.plant.plant import By, Command, Permissive
@@ -75,12 +75,8 @@ def _tripped(core: Core, logic: Logic, trip: Trip, now: Now) -> str:
 
 
 def _shown(core: Core, logic: Logic, answer: Tri) -> str:
-    causes = [
-        evidence(core.plant, core.sight, cause)["shown"]
-        for cause, given in zip(logic.rule.causes, logic.live.answers, strict=True)
-        if given is answer
-    ]
-    return "; ".join(causes)
+    numbers = [number for number, given in enumerate(logic.live.answers) if given is answer]
+    return logic.shown(numbers, core.image)
 
 
 def about_command(core: Core, command: Command) -> str:

@@ -22,7 +22,7 @@ from controller.core.effect_check import EffectChecks
 from controller.core.firstout import Moment, first_out
 from controller.core.gates import Gates
 from controller.core.liveness import Liveness
-from controller.core.logic import Logic, engaged, evidence, facts
+from controller.core.logic import Logic, engaged, facts
 from controller.core.step import Decisions
 from controller.core.windows import Windows
 from controller.core.wording import reading, span
@@ -161,7 +161,7 @@ class Interlocks:
             "bypass.demand",
             logic.rule.name,
             text,
-            {"causes": [evidence(self.plant, self.sight, logic.rule.causes[number]) for number in true]},
+            {"causes": [logic.evidence(number, self.sight.image) for number in true]},
             600,
         )
 
@@ -170,7 +170,7 @@ class Interlocks:
     ) -> None:
         rule, now = logic.rule, self.decisions.now
         effects = engaged(rule, causes)
-        proofs = [evidence(self.plant, self.sight, rule.causes[number]) for number in causes]
+        proofs = [logic.evidence(number, self.sight.image) for number in causes]
         seen = "; ".join(proof["shown"] for proof in proofs)
         verb = "tripped" if rule.kind == "trip" else "withholds"
         why = seen if reason == "cause" else f"cannot see for {span(rule.unknown_delay_s)}: {seen}"
@@ -267,7 +267,7 @@ class Interlocks:
             if answer is not Tri.TRUE or cause.id in trip.causes:
                 continue
             fresh = [index for index in engaged(logic.rule, [number]) if index not in trip.effects]
-            proof = evidence(self.plant, self.sight, cause)
+            proof = logic.evidence(number, self.sight.image)
             self.decisions.say(
                 "interlock.cause",
                 logic.rule.name,

@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
-from alarms.signal import Tri, is_good, vote
+from alarms.signal import Tri, vote
 from controller.core.clock import Now
 from controller.core.conditions import LeafState, Sight, compiled
 from controller.core.durable import Trip
 from controller.core.firstout import Moment
-from controller.core.wording import reading, rule
+from controller.core.image import Image
+from controller.core.wording import reading
+from controller.core.wording import rule as in_words
 from controller.plant.plant import (
-    Cause,
     CheckedEffect,
     CommandEffect,
     Compare,
@@ -87,6 +88,8 @@ class Logic:
         self.while_ = None if rule.while_ is None else compiled(rule.while_, strict=True)
         self.reset = None if rule.reset.condition is None else compiled(rule.reset.condition, strict=True)
         self.live = Live(answers=[Tri.UNKNOWN] * len(rule.causes))
+        self.reads = [tuple(dict.fromkeys(read(cause.condition))) for cause in rule.causes]
+        self.limits = [in_words(plant, cause.condition) for cause in rule.causes]
         self.cause_tags = tuple(dict.fromkeys(tag for node in self.causes for tag in node.tags()))
         nodes = [*self.causes, *(node for node in (self.while_, self.reset) if node is not None)]
         checked = [effect.condition for effect in rule.effects if isinstance(effect, CheckedEffect)]
@@ -109,6 +112,27 @@ class Logic:
         self.live.masked = masked
         self.live.demand = vote(self.rule.needed, self.live.answers)
         return self.live.demand
+
+    def evidence(self, number: int, image: Image) -> dict[str, Any]:
+        """A cause with the values that it was judged by, JSON-able: a value that is not Good is null."""
+        cause, limit = self.rule.causes[number], self.limits[number]
+        values: dict[str, float | None] = {}
+        shown = []
+        for index in self.reads[number]:
+            tag = self.plant.tags[index]
+            values[tag.name] = image.value.item(index) if image.is_good(index) else None
+            shown.append(f"{tag.name} {reading(tag, image)}")
+        return {
+            "id": cause.id,
+            "text": cause.text,
+            "rule": limit,
+            "values": values,
+            "shown": f"{', '.join(shown)} [{limit}]" if shown else limit,
+        }
+
+    def shown(self, numbers: Iterable[int], image: Image) -> str:
+        """Causes in words: what each of them sees, and its rule."""
+        return "; ".join(self.evidence(number, image)["shown"] for number in numbers)
 
     def blind_tags(self, sight: Sight) -> list[int]:
         return [tag for tag in self.cause_tags if not sight.image.is_good(tag)]
@@ -188,22 +212,3 @@ def read(condition: Condition) -> Iterator[int]:
             yield from read(condition.term)
         case Tripped():
             return
-
-
-def evidence(plant: Plant, sight: Sight, cause: Cause) -> dict[str, Any]:
-    """A cause with the values that it was judged by, JSON-able: a value that is not Good is null."""
-    values: dict[str, float | None] = {}
-    shown = []
-    for index in dict.fromkeys(read(cause.condition)):
-        tag = plant.tags[index]
-        good = is_good(sight.image.status.item(index))
-        values[tag.name] = sight.image.value.item(index) if good else None
-        shown.append(f"{tag.name} {reading(tag, sight.image)}")
-    limit = rule(plant, cause.condition)
-    return {
-        "id": cause.id,
-        "text": cause.text,
-        "rule": limit,
-        "values": values,
-        "shown": f"{', '.join(shown)} [{limit}]" if shown else limit,
-    }

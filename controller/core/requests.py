@@ -16,7 +16,7 @@ from controller.core.commands import Commands
 from controller.core.effects import Reply
 from controller.core.inputs import Request
 from controller.core.interlocks import Interlocks
-from controller.core.logic import Logic, evidence
+from controller.core.logic import Logic
 from controller.core.permission import Permission
 from controller.core.permissives import Permissives
 from controller.core.roles import at_least
@@ -118,15 +118,10 @@ class Requests:
     def not_resettable(self, logic: Logic) -> str:
         """Why a standing trip cannot be reset yet, in a sentence."""
         name, reset, live = logic.rule.name, logic.rule.reset, logic.live
-        standing = [
-            evidence(self.plant, self.interlocks.sight, cause)["shown"]
-            for cause, answer in zip(logic.rule.causes, live.answers, strict=True)
-            if answer is not Tri.FALSE
-        ]
-        if live.demand is Tri.TRUE:
-            return f"{name}: the cause stands: {'; '.join(standing)}"
-        if live.demand is Tri.UNKNOWN:
-            return f"{name} cannot see its causes: {'; '.join(standing)}"
+        if live.demand is not Tri.FALSE:
+            standing = [number for number, answer in enumerate(live.answers) if answer is not Tri.FALSE]
+            why = "the cause stands" if live.demand is Tri.TRUE else "cannot see its causes"
+            return f"{name}: {why}: {logic.shown(standing, self.interlocks.sight.image)}"
         left_s = live.tripped_plant_s + reset.at_least_s - self.decisions.now.plant_s
         if left_s > 0:
             return f"{name} stands for at least {span(reset.at_least_s)}: {span(left_s)} to go"

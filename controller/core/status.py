@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from alarms.signal import SEVERITY_MASK, Tri
 from controller.core.clock import Now
 from controller.core.durable import Grant, InterlockRecord, Trip
-from controller.core.logic import Logic, evidence
+from controller.core.logic import Logic
 from controller.plant.plant import By, Command
 
 if TYPE_CHECKING:
@@ -74,17 +74,8 @@ def interlock_row(core: Core, logic: Logic, now: Now) -> dict[str, Any]:
         if trip is None or logic.live.resettable
         else core.requests.not_resettable(logic),
         "causes": [
-            {
-                "id": cause.id,
-                "text": cause.text,
-                "state": TRI[answer],
-                **{
-                    key: value
-                    for key, value in evidence(core.plant, core.sight, cause).items()
-                    if key != "text"
-                },
-            }
-            for cause, answer in zip(rule.causes, logic.live.answers, strict=True)
+            {**logic.evidence(number, core.image), "state": TRI[answer]}
+            for number, answer in enumerate(logic.live.answers)
         ],
         "effects": [] if trip is None else effect_rows(trip),
         "muted": record.muted is not None,
