@@ -83,16 +83,16 @@ class FirstOutGroup:
 
 
 class Suppressor(Unit):
-    """A suppression at work."""
+    """A suppression at work. _connecting: a link that has not been up yet, so nothing came back late."""
 
-    __slots__ = ("_age_s", "_began_s", "_delay", "_known", "_unknown_since_s", "rule", "watch")
+    __slots__ = ("_age_s", "_began_s", "_connecting", "_delay", "_known", "_unknown_since_s", "rule", "watch")
 
     def __init__(self, rule: Suppression) -> None:
         self.watch = watch(rule.condition)
         super().__init__(SUPPRESSORS_RANK, self.watch.tags)
         self.rule = rule
         self._delay = Delay(rule.entry_s, rule.exit_s)
-        self._known = False
+        self._known = self._connecting = False
         self._unknown_since_s: float | None = None
         self._began_s: float | None = None
         self._age_s = 0.0
@@ -111,6 +111,10 @@ class Suppressor(Unit):
         verdict = self._settled(self.watch.look(sight), sight)
         if verdict is Tri.TRUE and not self._known:
             self._delay.prime(True)  # the state was entered before we looked: its hold time is served
+            self._connecting = rule.of is Of.LINK
+        if verdict is Tri.FALSE and self._connecting:
+            self._delay.prime(False)  # up for the first time: no hold time, alarms speak at once
+            self._connecting = False
         self._known = self._known or verdict is not Tri.UNKNOWN
         standing = self._delay.feed(verdict, now_s)
         due_s = self._delay.due_s

@@ -380,6 +380,17 @@ def test_a_blink_of_the_link_is_no_alarm() -> None:
     assert room.heard() == []
 
 
+def test_at_the_first_connection_nothing_is_late_so_alarms_speak_at_once() -> None:
+    tags = Tags("WD-992", "PT-1")
+    rules = [alarm("R.LINK", Quality(0), 2, on_delay_s=5), alarm("PT-1.H", high(1, 90), 3)]
+    room = Room(tags, rules, [link_loss("R", 0, ("PT-1.H",))])
+    room.wait(1)
+    room.all_read(WD_992=1.0, PT_1=50.0)
+    room.wait(1)
+    room.reads("PT-1", 95)
+    assert room.heard() == ["PT-1.H first"]
+
+
 def test_what_stood_before_the_link_was_lost_is_held_and_not_said_again() -> None:
     room = plc_r()
     for one in ("PT-0", "PT-1"):
