@@ -72,7 +72,7 @@ def test_conditions_stand_in_words_and_units(name: str, condition: str) -> None:
 
 def test_what_silences_an_alarm_stands_beside_it() -> None:
     assert rows()["PT-317.LL"]["suppressed when"].split("; ") == [
-        "C-301 off: no oil pressure, no flow, no power",
+        "C-301 off: no oil pressure, no power",
         "first 20 s of a start of C-301",
         "link to R lost",
     ]
