@@ -386,7 +386,11 @@ CASES = {
         ["ST-721.L", "ST-721.LL", "PT-721.LL", "TT-722.LL"],
         *(3, 120, None, []),
     ),
-    "compressor off": ("c301_off", ["PT-311.H", "PT-315.HH", "TT-321.H", "FT-331.L"], 30, 60, None, ["PT-316.LEAK"]),
+    "compressor off": (
+        "c301_off",
+        ["PT-311.H", "PT-315.HH", "TT-321.H", "FT-331.L"],
+        *(30, 60, None, ["PT-316.LEAK"]),
+    ),
     "compressor off, at rest": (
         "c301_at_rest",
         ["PT-317.L", "PT-317.LL", "JT-329.H"],
