@@ -72,9 +72,11 @@ class Agenda:
             unit.at_mono_s = unit.due_mono_s
             heappush(self._mono, (unit.due_mono_s, unit.index))
 
-    def ripen(self, plant_s: float, mono_s: float) -> None:
-        """Puts every unit whose deadline has come into its queue."""
-        while self._plant and self._plant[0][0] <= plant_s:
+    def ripen(self, plant_s: float, mono_s: float, most: int) -> None:
+        """Puts units whose deadline has come into their queues, at most so many; the rest stay due."""
+        for _ in range(most):
+            if not self._plant or self._plant[0][0] > plant_s:
+                break
             when, index = heappop(self._plant)
             unit = self._units[index]
             if unit.at_plant_s == when:
@@ -83,7 +85,9 @@ class Agenda:
                     self.put(unit)
                 else:
                     self.schedule(unit)
-        while self._mono and self._mono[0][0] <= mono_s:
+        for _ in range(most):
+            if not self._mono or self._mono[0][0] > mono_s:
+                break
             when, index = heappop(self._mono)
             unit = self._units[index]
             if unit.at_mono_s == when:

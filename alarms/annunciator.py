@@ -146,7 +146,7 @@ class Annunciator:
         number = self.book.number + 1
         data["n"] = number
         data["event"] = event_id(number, source)
-        record = Record(kind, source, text, self._utc_ns, self._plant_s, severity, data)
+        record = Record(str(kind), source, text, self._utc_ns, self._plant_s, severity, data)
         self.book.apply(record)
         self.records.append(record)
         return record
@@ -216,22 +216,23 @@ class Annunciator:
         if better:
             worst = max((self.book.of(p.alarm.id) for p in point.worse), key=lambda f: f.returned_utc_ns)
             calm = state_of(facts) is State.NORMAL and facts.confirmed and worst.acknowledged
-            data["withheld"], data["taken_over"] = Withheld.BETTER, calm
+            data["withheld"], data["taken_over"] = Withheld.BETTER.value, calm
         elif any(self._speaks(worse) for worse in point.worse):
-            data["withheld"] = Withheld.WORSE_STANDS
+            data["withheld"] = Withheld.WORSE_STANDS.value
         elif point.fresh and point.alarm.priority not in self.settings.initial:
-            data["withheld"] = Withheld.INITIAL
+            data["withheld"] = Withheld.INITIAL.value
         elif not self._grouped(point, data):
             waiting = not facts.acknowledged or not facts.confirmed or facts.latched
             milder = any(self.book.of(p.alarm.id).active for p in point.milder)
-            data["announce"] = Announce.AGAIN if waiting else Announce.WORSE if milder else Announce.FIRST
+            reason = Announce.AGAIN if waiting else Announce.WORSE if milder else Announce.FIRST
+            data["announce"] = reason.value
 
     def _grouped(self, point: Point, data: dict[str, Any]) -> bool:
         """In a flood an advisory alarm is counted, not announced."""
         if not self.book.flood_since_utc_ns or point.alarm.priority not in self.settings.grouped:
             return False
         self.flood.count(self._mono_s)
-        data["withheld"] = Withheld.FLOOD
+        data["withheld"] = Withheld.FLOOD.value
         return True
 
     def _speaks(self, point: Point) -> bool:
@@ -259,7 +260,7 @@ class Annunciator:
         else:
             how = Event.RETURNED if facts.presented else Event.RETURNED_UNSEEN
         data = {
-            "how": how,
+            "how": how.value,
             "priority": point.alarm.priority,
             "value": point.value(sight),
             "for_s": round((self._utc_ns - facts.raised_utc_ns) / 1e9, 3),
@@ -295,9 +296,9 @@ class Annunciator:
         if reason is Announce.UNCOVERED and point.covered:
             data["after"] = point.covered
         if any(self._speaks(worse) for worse in point.worse):
-            data["withheld"] = Withheld.WORSE_STANDS
+            data["withheld"] = Withheld.WORSE_STANDS.value
         elif not self._grouped(point, data):
-            data["announce"] = reason
+            data["announce"] = reason.value
         point.announced_s = sight.mono_s
         self._say(Kind.ANNOUNCED, point, sight, data)
 

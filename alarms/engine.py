@@ -22,7 +22,7 @@ from alarms.annunciator import Annunciator, Settings
 from alarms.book import Book
 from alarms.check import problems
 from alarms.explain import explain
-from alarms.gates import TagGates, plain
+from alarms.gates import NOTHING, Backlog, Flags, TagGates, Tags, plain
 from alarms.layout import TagNames, build
 from alarms.lifecycle import Facts, NotAllowedError, State, displayed
 from alarms.limits import Gate, Sight
@@ -37,6 +37,8 @@ from alarms.suppression import FirstOutGroup, Suppression, Suppressor
 Now = tuple[float, float, int]  # plant seconds, monotonic seconds, UTC nanoseconds
 Image = tuple[NDArray[np.float64], NDArray[np.uint32]]  # value, status: by tag index
 UNLIMITED: Final = 1 << 60
+CALLS_PER_LOOK: Final = 4  # putting a unit on the agenda costs a fraction of a look at it
+FEWEST: Final = 64
 DEFAULTS: Final = Settings()
 
 
@@ -81,7 +83,9 @@ class AlarmEngine:
         self._gates = TagGates(size)
         for condition in [rule.condition for rule in alarms] + [rule.condition for rule in suppressions]:
             self._gates.watch_ages(condition)
+        self._backlog = Backlog(size)
         self._readers: dict[int, list[tuple[Gate, Unit]]] = {}
+        self._first = np.zeros(size, np.bool_)  # tags read by what must be looked at before the rest
         self._annunciator = Annunciator(self.book, self.names, self.suppressions, self.groups, settings)
         self._endings = Endings()
         self._closing: dict[str, float] = {}
@@ -133,6 +137,8 @@ class AlarmEngine:
             self._gates.add(unit.watch.gates)
             for gate in unit.watch.gates:
                 self._readers.setdefault(gate.tag, []).append((gate, unit))
+            if isinstance(unit, Suppressor) or unit.followers or unit.group or unit.alarm.priority == 1:
+                self._first[list(unit.tags)] = True
             self._agenda.put(unit)
         self._gates.start(sight.status, sight.mono_s)
         if self._ages is not None:
@@ -171,21 +177,33 @@ class AlarmEngine:
         self._annunciator.begin(plant_s, mono_s, utc_ns)
         if not self._started:
             self._start(now, sight)
+        most = max(FEWEST, CALLS_PER_LOOK * budget)
         reported = np.asarray(changed, dtype=np.intp)
-        if len(reported):
-            self._call(self._gates.passing(reported, values, status, mono_s), sight)
-        self._agenda.ripen(plant_s, mono_s)
+        passing = self._gates.passing(reported, values, status, mono_s) if len(reported) else NOTHING
+        self._call(passing, sight, most)
+        self._agenda.ripen(plant_s, mono_s, most)
         for ending in self._endings.ripe(self.book, mono_s, utc_ns):
             self._end(self.points.get(ending.alarm), ending.cover, "expiry", ending.alarm)
         self._close_incidents(plant_s)
         evaluated = self._work(sight, budget)
         self._close_incidents(plant_s)
-        return Step(tuple(self._annunciator.records), self._due(now), evaluated, self._agenda.waiting)
+        return Step(tuple(self._annunciator.records), self._due(now), evaluated, self._waiting)
 
-    def _call(self, passing: Sequence[tuple[int, bool]], sight: Sight) -> None:
+    def _call(self, passing: tuple[Tags, Flags], sight: Sight, most: int) -> None:
+        """Puts on the agenda who reads these tags; of a great many, what comes first in rank comes now."""
+        tags, flags = passing
+        backlog = self._backlog
+        if backlog or len(tags) > most:
+            first = self._first[tags]
+            self._summon(tags[first], flags[first], sight)
+            backlog.add(tags[~first], flags[~first])
+            tags, flags = backlog.take(most)
+        self._summon(tags, flags, sight)
+
+    def _summon(self, tags: Tags, flags: Flags, sight: Sight) -> None:
         """Of the conditions of a tag that left its band, only those whose own gate it left are looked at."""
-        agenda, readers, values = self._agenda, self._readers, sight.values
-        for tag, status_changed in passing:
+        readers, values, agenda = self._readers, sight.values, self._agenda
+        for tag, status_changed in zip(tags.tolist(), flags.tolist(), strict=True):
             value = values[tag]
             for gate, unit in readers.get(tag, ()):
                 if status_changed or not gate.lo < value < gate.hi:
@@ -217,8 +235,12 @@ class AlarmEngine:
         self._gates.refresh(touched)
         return evaluated
 
+    @property
+    def _waiting(self) -> int:
+        return self._agenda.waiting + len(self._backlog)
+
     def _due(self, now: Now) -> Due:
-        if self._agenda.waiting:
+        if self._waiting:
             return Due(now[0], now[1])
         due = self._agenda.next()
         mono_s = min(due.mono_s, self._endings.next_s())
@@ -277,7 +299,7 @@ class AlarmEngine:
         kind, verb = (
             (Kind.SUPPRESSION_BEGAN, "suppressed") if standing else (Kind.SUPPRESSION_ENDED, "speak again")
         )
-        data = {"of": rule.of, "members": len(rule.members)}
+        data = {"of": rule.of.value, "members": len(rule.members)}
         text = f"{rule.text or rule.name}: {len(rule.members)} alarms {verb}"
         self._annunciator.emit(kind, rule.name, text, SEVERITY[3], data)
         if not standing:
@@ -326,7 +348,7 @@ class AlarmEngine:
             else:
                 self._carry_out(point, decision, now)
         records = tuple(self._annunciator.records)
-        return Step(records, self._due(now), waiting=self._agenda.waiting, refused=tuple(refused))
+        return Step(records, self._due(now), waiting=self._waiting, refused=tuple(refused))
 
     def _targets(self, targets: tuple[str, ...] | Filter) -> Sequence[str]:
         if not isinstance(targets, Filter):

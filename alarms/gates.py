@@ -6,6 +6,7 @@ few dozen reports a plain loop over the same arrays is faster than numpy's fixed
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, MutableSequence, Sequence
 from math import inf
 from typing import Any, Final, cast
@@ -18,6 +19,11 @@ from alarms.model import Condition, Frozen, Stale, parts
 from alarms.signal import BAD
 
 FEW: Final = 24  # reports up to which the loop is faster (measured: tests/bench/alarms.py)
+
+
+Tags = NDArray[np.integer[Any]]
+Flags = NDArray[np.bool_]
+NOTHING: Final[tuple[Tags, Flags]] = (np.zeros(0, np.intp), np.zeros(0, np.bool_))
 
 
 def plain(array: NDArray[Any]) -> MutableSequence[Any]:
@@ -84,7 +90,7 @@ class TagGates:
         values: NDArray[np.float64],
         status: NDArray[np.uint32],
         mono_s: float,
-    ) -> Sequence[tuple[int, bool]]:
+    ) -> tuple[Tags, Flags]:
         """The tags among `changed` that somebody has to look at; True: because of their status."""
         if self._ages:
             self._note_ages(changed, values, status, mono_s)
@@ -94,25 +100,25 @@ class TagGates:
         same = code == self.seen.take(changed)
         quiet = same & (value > self.lo.take(changed)) & (value < self.hi.take(changed))
         if quiet.all():
-            return ()
+            return NOTHING
         loud = ~quiet
         passing = changed[loud]
         self.seen[passing] = code[loud]
-        return list(zip(passing.tolist(), (~same[loud]).tolist(), strict=True))
+        return passing, ~same[loud]
 
     def _passing_few(
         self, changed: NDArray[np.integer], values: NDArray[np.float64], status: NDArray[np.uint32]
-    ) -> Sequence[tuple[int, bool]]:
+    ) -> tuple[Tags, Flags]:
         value, code = plain(values), plain(status)
         lo, hi, seen = self._lo, self._hi, self._seen
-        found = []
+        tags, flags = [], []
         for tag in changed.tolist():
-            if code[tag] != seen[tag]:
+            different = code[tag] != seen[tag]
+            if different or not lo[tag] < value[tag] < hi[tag]:
                 seen[tag] = code[tag]
-                found.append((tag, True))
-            elif not lo[tag] < value[tag] < hi[tag]:
-                found.append((tag, False))
-        return found
+                tags.append(tag)
+                flags.append(different)
+        return (np.array(tags, np.intp), np.array(flags, np.bool_)) if tags else NOTHING
 
     def _note_ages(
         self,
@@ -144,3 +150,38 @@ class TagGates:
                 low = max(low, gate.lo)
                 high = min(high, gate.hi)
             lo[tag], hi[tag] = low, high
+
+
+class Backlog:
+    """Tags that somebody has to look at, first come first served, each once; True: for their status."""
+
+    def __init__(self, size: int) -> None:
+        self._chunks: deque[Tags] = deque()
+        self._waits = np.zeros(size, np.bool_)
+        self._status = np.zeros(size, np.bool_)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, tags: Tags, status_changed: Flags) -> None:
+        self._status[tags] |= status_changed
+        new = tags[~self._waits[tags]]
+        self._waits[new] = True
+        self._chunks.append(new)
+        self._count += len(new)
+
+    def take(self, most: int) -> tuple[Tags, Flags]:
+        taken: list[Tags] = []
+        while self._chunks and most > 0:
+            chunk = self._chunks.popleft()
+            if len(chunk) > most:
+                self._chunks.appendleft(chunk[most:])
+                chunk = chunk[:most]
+            most -= len(chunk)
+            taken.append(chunk)
+        tags = np.concatenate(taken) if taken else NOTHING[0]
+        flags = self._status[tags]
+        self._waits[tags] = self._status[tags] = False
+        self._count -= len(tags)
+        return tags, flags

@@ -24,6 +24,7 @@ from alarms.model import (
     Help,
     Level,
     Not,
+    Quality,
     Rate,
     Side,
     Standing,
@@ -32,9 +33,9 @@ from alarms.model import (
 )
 from alarms.operations import Action
 from alarms.records import Kind, Record
-from alarms.signal import BAD_SENSOR_FAILURE, GOOD, UNCERTAIN
+from alarms.signal import BAD_NO_COMMUNICATION, BAD_SENSOR_FAILURE, GOOD, UNCERTAIN
 from alarms.snapshot import of_data
-from alarms.suppression import FirstOutGroup, Suppression
+from alarms.suppression import FirstOutGroup, Suppression, link_loss
 from tests.unit.control_room import HOUR, START_NS, Room, Tags, alarm, bag, from_json, high, low
 
 # --- H and HH of one tag -----------------------------------------------------------------------
@@ -471,6 +472,40 @@ def test_over_budget_goes_on_in_the_next_step_with_newer_inputs_most_urgent_firs
     assert not room.facts("T-51.H").active  # its peak was over before anybody looked
 
 
+def test_under_a_small_budget_a_lost_link_still_covers_its_dependants_first() -> None:
+    """The sign of life is the last tag of a huge notification; nothing before it in the batch may speak."""
+    names = [f"T-{n}" for n in range(800)]
+    tags = Tags(*names, "ALIVE")
+    alive = tags["ALIVE"]
+    rules = [alarm(f"{name}.BAD", Quality(tag), 2) for tag, name in enumerate(names)]
+    rules.append(alarm("R.LINK", Quality(alive), 2))
+    rule = link_loss("R", alive, tuple(f"{name}.BAD" for name in names))
+    room = Room(tags, rules, [rule], ALIVE=1.0, **{name.replace("-", "_"): 1.0 for name in names})
+    room.status[:] = BAD_NO_COMMUNICATION
+    room.step(range(len(tags)), budget=3)
+    assert room.last.waiting > 700
+    rounds = 0
+    while room.last.waiting:
+        room.step((), budget=3)
+        rounds += 1
+    assert rounds > 200
+    assert room.heard() == ["R.LINK first"]
+    assert all(room.facts(f"{name}.BAD").active for name in names)
+
+
+def test_a_tag_that_waits_and_reports_again_is_looked_at_once() -> None:
+    room = many(500)
+    room.values[:] = 95.0
+    room.step(range(500), budget=0)
+    room.values[:] = 96.0
+    room.step(range(500), budget=0)
+    room.evaluated = 0
+    while room.last.waiting:
+        room.step((), budget=50)
+    assert room.evaluated == 500
+    assert len(room.engine.book.active) == 500
+
+
 def test_a_large_batch_and_single_reports_decide_the_same() -> None:
     batch, single = many(200), many(200)
     rng = np.random.default_rng(7)
@@ -566,6 +601,28 @@ def test_delays_of_signal_alarms_count_wall_seconds_those_of_the_process_plant_s
     assert counts_wall_time(Frozen(0, 1))
     assert counts_wall_time(Not(Frozen(0, 1)))
     assert not counts_wall_time(All((Frozen(0, 1), high(0, 1))))
+
+
+def test_records_are_plain_data() -> None:
+    """What goes to a journal or into a digest must not depend on how an enumeration prints itself."""
+
+    def plain(value: object) -> bool:
+        if isinstance(value, dict):
+            return all(plain(one) for pair in value.items() for one in pair)
+        if isinstance(value, list):
+            return all(plain(one) for one in value)
+        return value is None or type(value) in {str, int, float, bool}
+
+    room = bag(exclusive=True, confirm=True, latching=True)
+    for level in (91, 96, 93, 50, 10):
+        room.reads("LT-201", level)
+        room.wait(10)
+        for action in Action:
+            room.does(action, "LT-201.H", role="supervisor", reason="because", for_s=60)
+    assert len({record.kind for record in room.records}) > 8
+    for record in room.records:
+        assert type(record.kind) is str
+        assert plain(record.data), record
 
 
 def test_ids_follow_the_journal_over_a_restart() -> None:
