@@ -12,17 +12,19 @@ from typing import Final
 
 from alarms.model import (
     Alarm,
+    All,
     Condition,
     Discrete,
     Frozen,
     Help,
     Level,
+    Not,
     Quality,
     Side,
     Skew,
     Stale,
 )
-from alarms.signal import BAD_NO_DATA
+from alarms.signal import BAD_NO_COMMUNICATION, BAD_NO_DATA, BAD_WAITING_FOR_INITIAL_DATA
 from controller.plant.build.alarm_conditions import AlarmConditions
 from controller.plant.build.alarm_tags import tags_read
 from controller.plant.build.classes import class_options
@@ -235,8 +237,11 @@ def _automatic(
         for alarm in _of_signal(tag):
             yield alarm, tag.name
         if (tag.alarms or tag.index in watched) and tag.index not in handshake:
-            text, cond = f"{tag.text}: the value is Bad", Quality(tag.index)
-            yield _instrument(tag, "BAD", text, cond, BAD_HELP, BAD_DELAY_S), tag.name
+            # Of a PLC that is away its link alarm speaks; these do not even stand.
+            away = Quality(tag.index, codes=(BAD_NO_COMMUNICATION, BAD_WAITING_FOR_INITIAL_DATA))
+            broken = All((Quality(tag.index), Not(away)))
+            text = f"{tag.text}: the value is Bad"
+            yield _instrument(tag, "BAD", text, broken, BAD_HELP, BAD_DELAY_S), tag.name
 
 
 def _of_signal(tag: Tag) -> Iterator[Alarm]:
