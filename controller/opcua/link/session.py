@@ -257,6 +257,7 @@ class Session:
         while True:
             await asyncio.sleep(0.75 * self._connection.channel_s)
             await self._connection.renew()
+            await namespaces_of(self._connection)  # the server takes the new keys with the first request
 
     async def _ping(self) -> None:
         """A request well within the session's life: it keeps the session and finds a mute server."""
