@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alarms.model import Alarm, Condition, counts_wall_time, parts
 from alarms.suppression import Of, Suppression
-from controller.alarm_words import difference, words
+from controller.core.alarm_wording import difference, words
 from controller.core.wording import span
 from controller.plant.plant import Plant
 
