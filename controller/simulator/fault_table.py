@@ -207,7 +207,7 @@ _LISTED: Final = (
           _surge, _surge_mend, replace(DEFAULT, bag=46.0)),
     Fault("F3", "Air leaks into a user's line: the return goes from 0.4 to 6 % air",
           "AT-222, AT-206, then XV-216 diverts", _air, _air_mend,
-          replace(DEFAULT, hour=13.46, c301=s.STANDBY)),
+          replace(DEFAULT, hour=13.55, c301=s.STANDBY)),
     Fault("F4", "The purifier breaks through: 40 ppm nitrogen behind it within a minute",
           "AT-512, XV-412A/B, XV-519, two hours later PT-604", _breakthrough, _breakthrough_mend),
     Fault("F5", "Oil is carried over: a saturated coalescer in the cycle",

@@ -22,46 +22,65 @@ def venting(plant: TurbinePlant) -> bool:
 
 VENT = When("vent", venting)
 
-# fault, how long to look, step, what, after how many seconds
-SEQUENCES = [
-    ("F1", 40 * MINUTE_S, 1.0, reads("LT-201 > 90 for 5"), 31 * MINUTE_S),
-    ("F1", 40 * MINUTE_S, 1.0, reads("LT-201 > 95 for 5"), 36 * MINUTE_S),
-    ("F1b", 42 * MINUTE_S, 1.0, VENT, 38 * MINUTE_S),
-    ("F2", 2 * MINUTE_S, 1.0, reads("FT-209 > 35 for 60"), 1 * MINUTE_S),
-    ("F2", 15 * MINUTE_S, 1.0, reads("LT-201 > 90 for 5"), 10 * MINUTE_S),
-    ("F2", 15 * MINUTE_S, 1.0, reads("LT-201 > 95 for 5"), 12 * MINUTE_S),
-    ("F2", 15 * MINUTE_S, 1.0, VENT, 13 * MINUTE_S),
-    ("F4", 2 * MINUTE_S, 0.5, reads("AT-512 > 3"), 53.0),
-    ("F4", 2 * MINUTE_S, 0.5, reads("AT-512 > 8"), 71.0),
-    ("F4", 2 * MINUTE_S, 0.5, reads("AT-512 > 10"), 77.0),
-    ("F4", 2 * MINUTE_S, 0.5, reads("AT-512 > 8 for 15"), 86.0),
-    ("F4", 3 * HOUR_S, 2.0, reads("PT-604 < 5.0 for 30"), 2 * HOUR_S),
-    ("F9", 15 * MINUTE_S, 1.0, reads("AT-941A < 19.5 for 3"), 13 * MINUTE_S),
-]
+# fault: how long to look, in which steps, and what comes after how many seconds
+SEQUENCES: dict[str, tuple[float, float, dict[When, float]]] = {
+    "F1": (
+        40 * MINUTE_S,
+        2.0,
+        {reads("LT-201 > 90 for 5"): 31 * MINUTE_S, reads("LT-201 > 95 for 5"): 36 * MINUTE_S},
+    ),
+    "F1b": (42 * MINUTE_S, 2.0, {VENT: 38 * MINUTE_S}),
+    "F2": (
+        15 * MINUTE_S,
+        1.0,
+        {
+            reads("FT-209 > 35 for 60"): 1 * MINUTE_S,
+            reads("LT-201 > 90 for 5"): 10 * MINUTE_S,
+            reads("LT-201 > 95 for 5"): 12 * MINUTE_S,
+            VENT: 13 * MINUTE_S,
+        },
+    ),
+    "F4": (
+        2 * MINUTE_S,
+        0.5,
+        {
+            reads("AT-512 > 3"): 53.0,
+            reads("AT-512 > 8"): 71.0,
+            reads("AT-512 > 10"): 77.0,
+            reads("AT-512 > 8 for 15"): 86.0,
+        },
+    ),
+    "F4 left alone": (3 * HOUR_S, 4.0, {reads("PT-604 < 5.0 for 30"): 2 * HOUR_S}),
+    "F9": (15 * MINUTE_S, 1.0, {reads("AT-941A < 19.5 for 3"): 13 * MINUTE_S}),
+}
 
 
-def named(case: tuple[str, float, float, When, float]) -> str:
-    return f"{case[0]}: {case[3].what}"
+@pytest.mark.parametrize("fault", SEQUENCES)
+def test_the_reference_times_are_reproduced(fault: str) -> None:
+    within_s, step_s, expected = SEQUENCES[fault]
+    found = Watch(fault.split(maxsplit=1)[0]).first(*expected, within_s=within_s, step_s=step_s)
+    for when, expected_s in expected.items():
+        assert found[when.what] == pytest.approx(expected_s, rel=0.10), when.what
 
 
-@pytest.mark.parametrize("case", SEQUENCES, ids=named)
-def test_the_reference_times_are_reproduced(case: tuple[str, float, float, When, float]) -> None:
-    fault, within_s, step_s, when, expected_s = case
-    found = Watch(fault).first(when, within_s=within_s, step_s=step_s)
-    assert found[when.what] == pytest.approx(expected_s, rel=0.10)
-
-
-@pytest.mark.parametrize("seed", range(2, 6))
+@pytest.mark.parametrize("seed", [2, 3])
 def test_another_set_of_instruments_does_not_move_the_times_of_f1(seed: int) -> None:
     high, full = reads("LT-201 > 90 for 5"), reads("LT-201 > 95 for 5")
-    found = Watch("F1", seed=seed).first(high, full, within_s=40 * MINUTE_S, step_s=2.0)
+    found = Watch("F1", seed=seed).first(high, full, within_s=40 * MINUTE_S, step_s=4.0)
     assert found[high.what] == pytest.approx(31 * MINUTE_S, rel=0.10)
     assert found[full.what] == pytest.approx(36 * MINUTE_S, rel=0.10)
 
 
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_another_set_of_instruments_does_not_move_the_times_of_f2(seed: int) -> None:
+    found = Watch("F2", seed=seed).first(VENT, within_s=16 * MINUTE_S, step_s=1.0)
+    assert found["vent"] == pytest.approx(13 * MINUTE_S, rel=0.10)
+
+
 def test_f1_oil_pressure_trips_c301_and_the_full_bag_starts_the_standby() -> None:
     watch = Watch("F1")
-    watch.run(38 * MINUTE_S)
+    watch.run(MINUTE_S)
+    watch.run(37 * MINUTE_S, step_s=4.0)
     assert watch.causes()["I-11"] == "PT-317<1.2"
     assert watch.trips()["I-11"] == pytest.approx(13.0, abs=2.0)
     assert watch.plant.R.out["XA-344"] == 1.0
@@ -73,7 +92,7 @@ def test_f1_oil_pressure_trips_c301_and_the_full_bag_starts_the_standby() -> Non
 
 def test_f1b_with_the_standby_in_error_too_the_bag_vents_and_the_kilograms_are_counted() -> None:
     watch = Watch("F1b")
-    watch.run(60 * MINUTE_S)
+    watch.run(60 * MINUTE_S, step_s=4.0)
     assert watch.plant.bag.level < 99.5
     lost_nm3 = (60 - 38.4) / 60 * 13.2
     assert watch.plant.balance()["vented_kg"] == pytest.approx(lost_nm3 / 5.6, rel=0.15)
@@ -105,7 +124,7 @@ def test_f3_the_line_is_named_then_the_return_is_diverted_away_from_the_good_ban
 def test_f3_with_i08_switched_off_the_bag_is_at_3_4_per_cent_air_after_two_hours() -> None:
     watch = Watch("F3")
     watch.plant.R.bypassed.add("I-08")
-    watch.run(2 * HOUR_S, step_s=2.0)
+    watch.run(2 * HOUR_S, step_s=4.0)
     assert not watch.plant.R.returns.impure.tripped
     assert watch.plant.bag.gas.air_fraction == pytest.approx(0.034, rel=0.10)
 
@@ -124,10 +143,10 @@ def test_f4_i14_shuts_the_way_to_the_cold_box_and_the_liquefier_lives_on_the_buf
 
 def test_f4_stays_until_the_bed_has_been_regenerated_by_hand() -> None:
     watch = Watch("F4")
-    watch.run(30 * MINUTE_S, step_s=2.0)
+    watch.run(30 * MINUTE_S, step_s=4.0)
     assert watch.plant.panels["L"].pv["AT-512"] > 35.0  # feed or no feed
     watch.plant.L.press()
-    watch.run(70 * MINUTE_S, step_s=2.0)
+    watch.run(70 * MINUTE_S, step_s=4.0)
     assert watch.plant.purifier.breakthrough_ppm is None
     assert watch.plant.panels["L"].pv["AT-512"] < 2.0
     assert watch.plant.L.purifier.breakthrough.tripped  # an operator has to reset it
@@ -156,7 +175,7 @@ def test_f6_overspeed_shuts_the_inlet_within_two_seconds_and_the_dewar_pressure_
     assert found["ST-721 > 3300"] < found[over.what] == pytest.approx(watch.trips()["I-24"], abs=0.11)
     assert found[shut.what] - found[over.what] < 1.0
     before_mbarg = watch.plant.dewar.mbarg
-    watch.run(HOUR_S, step_s=2.0)
+    watch.run(HOUR_S, step_s=5.0)
     assert watch.plant.dewar.mbarg > before_mbarg + 10.0
     assert watch.plant.L.out["XS-726"] == s.TRB_TRIP
     assert watch.plant.L.purifier.machine.state == s.PUR_STANDBY  # the cascade, and nothing else tripped
@@ -187,7 +206,7 @@ def test_f7_nitrogen_runs_out_and_the_rate_falls_to_two_thirds() -> None:
     watch.run(2 * MINUTE_S)
     assert found[low.what] < found[empty.what] < watch.trips()["I-26"] < HOUR_S
     assert watch.plant.L.out["FV-905"] == 0.0
-    watch.run(3.2 * HOUR_S, step_s=5.0)
+    watch.run(3.2 * HOUR_S, step_s=10.0)
     assert watch.plant.box.rate_l_h == pytest.approx(20.0, rel=0.02)
     assert 105.0 < watch.plant.panels["L"].pv["TT-712"] < 112.0
     assert watch.plant.L.out["XS-701"] == s.LIQUEFY
@@ -222,7 +241,7 @@ def test_f8c_with_both_blind_the_suction_pressure_trips_it_and_oxygen_shows_late
 
 def test_f9_high_fan_speed_keeps_the_room_above_18_per_cent() -> None:
     watch = Watch("F9")
-    watch.run(90 * MINUTE_S, step_s=2.0)
+    watch.run(90 * MINUTE_S, step_s=4.0)
     assert watch.plant.building.fan_speed == 2
     assert 18.0 < watch.plant.building.liquefier.o2 < 20.5
     assert "I-25 evacuate" not in watch.trips()
@@ -234,13 +253,13 @@ def test_f9_a_second_head_confirms_within_seconds_so_that_two_of_three_agree() -
         lambda plant: sum(plant.panels["R"].pv[f"AT-941{head}"] < 19.5 for head in "ABC") >= 2,
         3.0,
     )
-    found = Watch("F9").first(both, within_s=15 * MINUTE_S, step_s=0.5)
+    found = Watch("F9").first(both, within_s=15 * MINUTE_S, step_s=1.0)
     assert found["two heads"] == pytest.approx(13 * MINUTE_S, rel=0.10)
 
 
 def test_f9b_with_the_fan_failed_it_falls_below_18_and_fills_are_shut() -> None:
     watch = Watch("F9b")
-    watch.run(45 * MINUTE_S, step_s=2.0)
+    watch.run(45 * MINUTE_S, step_s=4.0)
     assert watch.plant.building.liquefier.o2 < 18.0
     assert watch.plant.R.out["XS-946"] == 2.0
     assert watch.plant.L.filling.oxygen.tripped
@@ -248,12 +267,12 @@ def test_f9b_with_the_fan_failed_it_falls_below_18_and_fills_are_shut() -> None:
 
 
 def test_f10_storage_runs_empty_after_16_8_hours() -> None:
-    """5 s steps; they agree with 1 s steps (see below)."""
+    """10 s steps; they agree with 1 s steps (see below)."""
     watch = Watch("F10")
     low, lower = reads("PT-604 < 5.0 for 30"), reads("PT-604 < 4.5 for 30")
     by_plan = When("S-09", supply_is_over, 60.0)
     liquid = When("liquid", lambda plant: plant.box.rate_l_h > 0.0)
-    found = watch.first(liquid, low, lower, by_plan, within_s=19 * HOUR_S, step_s=5.0)
+    found = watch.first(liquid, low, lower, by_plan, within_s=19 * HOUR_S, step_s=10.0)
     assert found["liquid"] == pytest.approx(3.3 * HOUR_S, rel=0.05)
     assert found[low.what] == pytest.approx(16.8 * HOUR_S, rel=0.10)
     assert found["S-09"] - found[low.what] == pytest.approx(13 * MINUTE_S, rel=0.10)
@@ -270,10 +289,10 @@ def supply_is_over(plant: TurbinePlant) -> bool:
 
 
 def test_larger_steps_give_the_same_plant() -> None:
-    """Half an hour of cool-down with compressor cycles, in steps of 1 and of 5 s."""
+    """Half an hour of cool-down with a compressor stop, in steps of 1 and of 10 s."""
     fine, coarse = Watch("F10"), Watch("F10")
     fine.run(30 * MINUTE_S)
-    coarse.run(30 * MINUTE_S, step_s=5.0)
+    coarse.run(30 * MINUTE_S, step_s=10.0)
     exact, rough = fine.plant.truth(), coarse.plant.truth()
     for name in ("bag_level", "bank_a_barg", "bank_b_barg", "buffer_bara", "cold_k"):
         assert rough[name] == pytest.approx(exact[name], rel=0.02), name

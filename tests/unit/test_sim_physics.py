@@ -173,7 +173,7 @@ def test_the_regeneration_interval(air_fraction: float, hours: float, interval_h
     starts = [0.0]
     state = plant.L.purifier.machine.state
     while plant.plant_s < hours * HOUR_S:
-        plant.step(8.0, 8.0)
+        plant.step(12.0, 12.0)
         now = plant.L.purifier.machine.state
         if now != state and now == s.PURIFY:
             starts.append(plant.plant_s / HOUR_S)

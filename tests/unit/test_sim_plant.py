@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from random import Random
 
 import pytest
 
@@ -82,7 +83,8 @@ def test_two_ordinary_hours_trip_nothing_and_alarm_nobody(seed: int) -> None:
     since: dict[tuple[str, str], float] = {}
     alarms: dict[tuple[str, str], int] = {}
     while machine.plant_s < 7200.0:
-        served(machine, 2)
+        beat(machine, int(machine.wall_s) + 1)
+        machine.advance(5.0, 5.0)
         values = {index: value for number in (S, R, L) for index, value, _ in machine.readings(number)}
         for index, name, limit in watched:
             value = values[index]
@@ -112,14 +114,14 @@ def test_s_rows_have_room_on_an_ordinary_morning() -> None:
     assert highest_n2 < 1.0  # S-05 at 8 ppm
 
 
-def test_the_cryocooler_runs_six_hours_without_a_trip() -> None:
+def test_the_cryocooler_runs_three_hours_without_a_trip() -> None:
     machine = SimulatedPlant(loaded("cryocooler"), 1)
-    while machine.plant_s < 6 * 3600.0:
+    while machine.plant_s < 3 * 3600.0:
         beat(machine, int(machine.wall_s))
         machine.advance(10.0, 10.0)
     assert machine.trips() == ()
     assert machine.violations() == []
-    assert machine.truth()["dewar_level"] == pytest.approx(60.0 + 6 * 0.28, abs=1.0)
+    assert machine.truth()["dewar_level"] == pytest.approx(60.0 + 3 * 0.28, abs=0.5)
 
 
 @pytest.mark.parametrize(
@@ -280,11 +282,24 @@ def test_the_reset_button_at_the_machine_is_seen_for_two_seconds() -> None:
     assert shown(machine, "HS-391.S") == 0.0
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_random_faults_break_no_invariant(seed: int) -> None:
-    machine = SimulatedPlant(loaded("university"), seed, random_faults(seed))
+@pytest.mark.parametrize("seed", range(6))
+def test_random_faults_and_clumsy_operators_break_no_invariant(seed: int) -> None:
+    """An hour with random faults, every few minutes a random word, a reset at the machine, a repair."""
+    rng = Random(seed)
+    faults = random_faults(seed)
+    plant = loaded("university")
+    machine = SimulatedPlant(plant, seed, faults)
+    sequence = 0
     while machine.plant_s < 3600.0:
         beat(machine, int(machine.wall_s))
-        machine.advance(10.0, 10.0)
+        machine.advance(5.0, 5.0)
+        if rng.random() < 0.1:
+            command = rng.choice(plant.commands)
+            sequence += 1
+            send(machine, command.name, rng.choice(command.words).name, sequence)
+        if rng.random() < 0.02:
+            machine.local_reset()
+        if rng.random() < 0.002:
+            machine.repair(rng.choice(faults).name)
     assert machine.violations() == []
     assert all(trip.cause for trip in machine.trips())

@@ -65,6 +65,8 @@ class Delayed:
             if dt_s != self._dt_s:
                 self._dt_s, self._share = dt_s, 1.0 - exp(-dt_s / self.tau_s)
             self.value += (truth - self.value) * self._share
+            if -1e-9 < self.value < 1e-9:
+                self.value = 0.0
         else:
             self.value = truth
         return self.value

@@ -19,7 +19,7 @@ KELVIN: Final = 293.0
 MOL_PER_M3: Final = 101325.0 / (R_UNIVERSAL * KELVIN)
 VENT_NM3H: Final = 120.0
 SEAL_MBARG: Final = 15.0
-SEAL_NM3H_PER_MBAR: Final = 60.0
+SEAL_NM3H_PER_MBAR: Final = 12.0
 
 
 class Bag:
@@ -67,6 +67,6 @@ class Bag:
         out_nm3h = VENT_NM3H * self.vent.position if header > 0.5 else 0.0
         over = self.header_mbarg - SEAL_MBARG
         if over > 0.0:
-            out_nm3h += SEAL_NM3H_PER_MBAR * over
+            out_nm3h += SEAL_NM3H_PER_MBAR * over * (1.0 + over / 3.0)
         excess = max(0.0, self.gas.moles - self.full_mol)
         ledger.vented += self.gas.take(max(mol_s(out_nm3h) * dt_s, excess))[0]
