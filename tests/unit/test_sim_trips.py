@@ -184,6 +184,16 @@ def test_six_starts_in_an_hour_inhibit_the_seventh() -> None:
     assert plant.R.out["XS-301"] == s.READY
 
 
+def test_the_standby_takes_over_when_the_duty_machine_has_started_too_often() -> None:
+    plant = TurbinePlant(1, replace(DEFAULT, bag=73.0, c301=s.STANDBY))
+    plant.R.c301.starts.extend([0.0] * 6)
+    while not plant.c351.loaded:
+        plant.step(1.0, 1.0)
+        assert plant.plant_s < 300.0
+    assert plant.R.out["XS-301"] == s.OP_INHIBIT
+    assert plant.panels["R"].pv["LT-201"] > 74.0
+
+
 def test_a_full_bank_is_left_for_the_other_and_two_full_ones_stop_the_machine() -> None:
     plant = TurbinePlant(1, replace(DEFAULT, bank_a_barg=131.0, bank_b_barg=60.0))
     plant.panels["R"].stick("PT-401A", 136.0)

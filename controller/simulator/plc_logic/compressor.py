@@ -58,9 +58,14 @@ class CompressorLogic:
         """Plant seconds since the motor was switched on; large while the last start is long ago."""
         return self.machine.for_s if self.machine.state == s.START_UNLOAD else self._since_start_s
 
+    @property
+    def too_many_starts(self) -> bool:
+        """I-13: the next start has to wait until one of the last ones is an hour old."""
+        return len(self.starts) >= STARTS_PER_HOUR
+
     def inhibited(self, blocked: bool) -> bool:
         """blocked: a row of the table forbids the start. The rest are the machine's own inhibits (I-13)."""
-        return blocked or len(self.starts) >= STARTS_PER_HOUR or self._off_s < OFF_TIME_S
+        return blocked or self.too_many_starts or self._off_s < OFF_TIME_S
 
     def command(self, word: str, blocked: bool) -> int:
         """Judge a remote word; gives the result code."""

@@ -190,15 +190,19 @@ class RecoveryPlc(PlcCore):
         start = DIVERT_START_LEVEL if self.divert else START_LEVEL
         enough = level < STOP_LEVEL and not self.level_ignored
         self.c301.scan(now_s, dt_s, blocked=self._blocked("C-301"), wanted=level > start, enough=enough)
-        takes_over = (
-            self.divert and level > start and (self.c301.state == s.ERROR or self.banks.dirty.tripped)
-        )
+        takes_over = level > start and not self.c301.running and self._duty_is_out
         if self.returns.full.tripped or takes_over:
             self.c351.auto = True
         elif self.c351.auto and self.c351.state in (s.STANDBY, s.OP_INHIBIT):
             self.c351.auto = False  # the standby goes back to rest when it has done its work
         wanted = self.returns.full.tripped or takes_over
         self.c351.scan(now_s, dt_s, blocked=self._blocked("C-351"), wanted=wanted, enough=level < STOP_LEVEL)
+
+    @property
+    def _duty_is_out(self) -> bool:
+        """C-301 cannot start (I-13), or must not or cannot help while the return is diverted."""
+        diverted = self.divert and (self.c301.state == s.ERROR or self.banks.dirty.tripped)
+        return diverted or (self.c301.auto and self.c301.too_many_starts)
 
     def _publish(self, pv: dict[str, float]) -> None:
         """Values that R computes itself. Words as raw numbers; bits are cut out of them elsewhere."""
