@@ -17,15 +17,19 @@ from controller.plant.plant import Plant
 
 PERIOD_S: Final = 1.0
 COUNTER_MAX: Final = 65535
+SPREAD: Final = 40503  # Knuth's multiplier for 16 bits: consecutive epochs begin far from each other
 
 
 class Heartbeat:
-    """One counter for all PLCs; late beats are not made up for."""
+    """One counter for all PLCs; late beats are not made up for.
+
+    Each run begins elsewhere: a service that is killed again and again after its first beat still moves it.
+    """
 
     def __init__(self, plant: Plant, epoch: int) -> None:
         self.plant = plant
         self.epoch = epoch
-        self.counter = 0
+        self.counter = epoch * SPREAD % COUNTER_MAX
         self.due_s: float | None = None
 
     def beat(self, now: Now, liveness: Liveness, fenced: Container[int]) -> Iterator[Write]:

@@ -128,9 +128,22 @@ def test_each_plc_with_a_session_gets_a_beat_each_second() -> None:
     stage.advance(3.0)
     tags = stage.plant.index
     beats = [write for write in stage.beats() if write.plc == 0]
-    assert [write.fields[0][1] for write in beats] == [1.0, 2.0, 3.0, 4.0]
+    first = beats[0].fields[0][1]
+    assert [write.fields[0][1] - first for write in beats] == [0.0, 1.0, 2.0, 3.0]
     assert beats[0].fields[1] == (tags["L.EPOCH"], float(EPOCH))
     assert not [write for write in stage.beats() if write.plc == 1]
+
+
+def test_a_service_that_is_killed_again_and_again_after_its_first_beat_still_moves_the_counter() -> None:
+    stage = two_plcs()
+    stage.connect(0)
+    firsts = [stage.beats()[0].fields[0][1]]
+    for run in range(1, 50):
+        stage = stage.restarted(epoch=EPOCH + run)
+        stage.connect(0)
+        firsts.append(stage.beats()[0].fields[0][1])
+    assert all(before != after for before, after in zip(firsts, firsts[1:], strict=False))
+    assert all(0 < beat <= 65535 for beat in firsts)
 
 
 def test_a_core_that_was_held_up_does_not_make_up_for_missed_beats() -> None:
