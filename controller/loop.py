@@ -261,22 +261,23 @@ class Loop:
             return
         commit = asyncio.wrap_future(self._journal.append(events, values, now))
         self._commits.add(commit)
-        commit.add_done_callback(lambda done: self._committed(done, replies, bool(events)))
+        commit.add_done_callback(lambda done: self._committed(done, replies, events))
 
-    def _committed(self, commit: asyncio.Future[int], replies: list[Reply], any_event: bool) -> None:
+    def _committed(self, commit: asyncio.Future[int], replies: list[Reply], events: list[Event]) -> None:
         self._commits.discard(commit)
         if commit.cancelled():
             return
         error = commit.exception()
         number = 0 if error is not None else commit.result()
-        if any_event and number:
+        if events and number:
             self._feed.journal_at(number)
         for reply in replies:
             answer = self._answers.get(reply.request)
             if answer is None or answer.done():
                 continue
             if error is None:
-                answer.set_result(Answer(reply.accepted, reply.reason, number, reply.data))
+                own = number - _after(reply, events)
+                answer.set_result(Answer(reply.accepted, reply.reason, own, reply.data))
             else:
                 text = f"decided, but not on disk ({error}): {reply.reason}"
                 answer.set_result(Answer(reply.accepted, text, 0, reply.data))
@@ -321,3 +322,11 @@ class Loop:
         while self._commits and (left_s := over_s - time.monotonic()) > 0:
             await asyncio.wait(self._commits, timeout=left_s)
         return len(self._commits)
+
+
+def _after(reply: Reply, events: list[Event]) -> int:
+    """How many of a step's events come after the one that records a request."""
+    for count, event in enumerate(reversed(events)):
+        if event.data.get("request") == reply.request:
+            return count
+    return 0

@@ -26,7 +26,7 @@ REPLY_TIMEOUT_S: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """accepted and why; journal_seq is the number of the newest event that records it."""
+    """accepted and why; journal_seq is the number of the event that records the request."""
 
     accepted: bool
     reason: str
