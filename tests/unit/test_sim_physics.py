@@ -142,6 +142,23 @@ def test_a_bank_follows_the_weather_three_hours_late() -> None:
     assert outdoor_c(15.0) == pytest.approx(23.0)
 
 
+def test_on_tuesday_morning_a_trailer_brings_8_kg_into_the_impure_bank() -> None:
+    """What bank B then holds: the same as without the trailer, and 8 kg."""
+    contents = []
+    for hour in (24.0 + 8.9, 48.0 + 8.9):  # Tuesday, Wednesday
+        plant = TurbinePlant(1, replace(DEFAULT, hour=hour, bank_b_barg=60.0))
+        supplied = plant.ledger.supplied
+        shown = 0.0
+        while plant.plant_s < 1.3 * HOUR_S:
+            plant.step(5.0, 5.0)
+            shown = max(shown, plant.panels["R"].pv["PT-413"])
+        contents.append((plant.storage.banks[1].gas.he * M_HE, shown, plant.ledger.supplied - supplied))
+        assert plant.violations() == []
+    (tuesday, pressure, _), (wednesday, no_pressure, _) = contents
+    assert tuesday - wednesday == pytest.approx(8.0, abs=0.1)
+    assert pressure > 100.0 > no_pressure
+
+
 # --- purifier and cold box --------------------------------------------------------------------------
 
 
