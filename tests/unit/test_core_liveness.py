@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from alarms.signal import BAD_NO_COMMUNICATION, BAD_WAITING_FOR_INITIAL_DATA
 from controller.core.inputs import LinkUp
 from tests.unit.plants import EPOCH, Draft, Stage
@@ -142,7 +144,7 @@ def test_a_service_that_is_killed_again_and_again_after_its_first_beat_still_mov
         stage = stage.restarted(epoch=EPOCH + run)
         stage.connect(0)
         firsts.append(stage.beats()[0].fields[0][1])
-    assert all(before != after for before, after in zip(firsts, firsts[1:], strict=False))
+    assert all(before != after for before, after in pairwise(firsts))
     assert all(0 < beat <= 65535 for beat in firsts)
 
 
