@@ -1,4 +1,4 @@
-"""`make bench`: each figure beside a peer's in the same run, as a ratio. Never a test, never a threshold in CI.
+"""`make bench`: each figure beside a peer's in the same run, as a ratio. Never a test or threshold.
 
 A module of this folder has `run(quick: bool) -> Table`. `make bench ARGS=--quick` takes a minute,
 `ARGS="ingest journal"` runs only those.
