@@ -153,6 +153,10 @@ class Plcs:
         self.ask(do="fault", name=name)
         return asked_ns
 
+    def sessions(self) -> list[int]:
+        """How many each PLC keeps, whether their clients live or not."""
+        return [plc["sessions"] for plc in self.ask(do="status")["plcs"]]
+
     def begin(self) -> None:
         """Plant time runs from now on."""
         self.ask(do="start")
