@@ -173,7 +173,7 @@ def plcs(
     arguments += [word for fault in faults for word in ("--fault", fault)]
     arguments += ["--hold"] if hold else []
     for _ in range(5):  # a port may be taken between the look and the use
-        base = _free_ports(8)
+        base = free_ports(8)
         errors = place / f"sim-{base}.err"
         with Program(Order([*arguments, "--port-base", str(base - 2)], errors=errors)) as program:
             try:
@@ -187,7 +187,7 @@ def plcs(
     raise AssertionError("no free ports")
 
 
-def _free_ports(count: int) -> int:
+def free_ports(count: int) -> int:
     """The first of so many ports in a row that nobody has now."""
     for _ in range(100):
         base = random.SystemRandom().randrange(PORTS.start, PORTS.stop - count)
