@@ -14,10 +14,15 @@ from pathlib import Path
 from typing import Any, Final
 
 SERVICE_FILE: Final = "service.json"
+SOCKET_PATH_MAX: Final = 107  # bytes, unix(7)
 
 
 class NotFound(Exception):
     """No running service, or more than one; the text says what to give."""
+
+
+class Unusable(Exception):
+    """The runtime directory cannot be made or trusted; the text says what would help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +89,18 @@ def of(data: Path) -> Runtime:
 
 
 def create(data: Path) -> Runtime:
+    """The runtime directory, made if need be. Raises Unusable."""
     runtime = of(data)
-    runtime.directory.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
-    runtime.directory.mkdir(mode=0o711, exist_ok=True)
+    hint = "; name another by HELOOP_RUNTIME"
+    if len(os.fsencode(runtime.commands.absolute())) > SOCKET_PATH_MAX:
+        raise Unusable(f"the runtime directory {runtime.directory} is too long for a socket's name{hint}")
+    try:
+        for directory in (runtime.directory.parent, runtime.directory):
+            directory.mkdir(mode=0o711, parents=True, exist_ok=True)
+            if directory.stat().st_uid not in {0, os.getuid()}:
+                raise Unusable(f"the runtime directory {directory} belongs to another account{hint}")
+    except OSError as error:
+        raise Unusable(f"the runtime directory {runtime.directory} cannot be used: {error}{hint}") from error
     return runtime
 
 

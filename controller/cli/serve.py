@@ -46,6 +46,7 @@ def core(
     from controller.cli.configure import load_plant, plant_texts
     from controller.cli.logs import set_up
     from controller.record.errors import RecordError
+    from controller.runtime import Unusable
 
     set_up(log_format, verbose)
     checked = load_plant(plant)
@@ -61,7 +62,7 @@ def core(
     )
     try:
         asyncio.run(run_core(checked, options, lambda: typer.echo("ready opcua=- console=-")))
-    except RecordError as error:
+    except (RecordError, Unusable) as error:
         fail(str(error), 2)
 
 
@@ -223,6 +224,7 @@ def demo(
     from controller.cli.configure import load_plant
     from controller.cli.demo import Demo, run_demo
     from controller.cli.faults import split_faults
+    from controller.runtime import Unusable
     from controller.supervise import Refused
 
     checked = load_plant(plant)
@@ -247,7 +249,7 @@ def demo(
     )
     try:
         asyncio.run(run_demo(wanted))
-    except* Refused as refused:
+    except* (Refused, Unusable) as refused:
         fail(str(refused.exceptions[0]), 2)
 
 

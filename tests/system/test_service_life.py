@@ -78,6 +78,28 @@ def test_a_corrupt_journal_stops_the_start_and_names_what_helps(alone: Service, 
         assert (alone.data / "journal.db").read_bytes() == before, "nothing is repaired unasked"
 
 
+def test_a_runtime_directory_that_cannot_be_used_is_named_with_the_way_out(
+    alone: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (alone.data / "file").touch()
+    places = {
+        str(alone.data / "file"): "cannot be used",
+        str(alone.data / ("x" * 100)): "too long for a socket's name",
+    }
+    if os.getuid() == 0:  # only root can give a directory away
+        given = alone.data / "given"
+        given.mkdir()
+        os.chown(given, 65534, 65534)
+        places[str(given)] = "belongs to another account"
+    for place, why in places.items():
+        monkeypatch.setenv("HELOOP_RUNTIME", place)
+        with alone:
+            assert alone.start().ended() == 2
+            assert why in alone.program.errors
+            assert "HELOOP_RUNTIME" in alone.program.errors
+            assert "Traceback" not in alone.program.errors
+
+
 def test_sigterm_stops_within_five_seconds_and_the_stop_is_the_last_event(tmp_path: Path) -> None:
     with (
         plcs(tmp_path / "sim", "tutorial") as sim,
