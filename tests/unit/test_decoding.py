@@ -156,8 +156,8 @@ def items_of(which: st.SearchStrategy[ua.Variant], masks: st.SearchStrategy[int]
 
 
 any_items = st.lists(items_of(variants, st.integers(0, 63)), max_size=40)
-number_items = st.lists(items_of(st.one_of([st.builds(ua.Variant, SCALARS[k], st.just(k)) for k in NUMBERS]),
-                                 st.integers(0, 63)), max_size=60)  # fmt: skip
+numbers = st.one_of([st.builds(ua.Variant, SCALARS[kind], st.just(kind)) for kind in NUMBERS])
+number_items = st.lists(items_of(numbers, st.integers(0, 63)), max_size=60)
 one_layout = st.sampled_from(NUMBERS).flatmap(
     lambda kind: st.integers(0, 63).flatmap(
         lambda mask: st.lists(
@@ -171,12 +171,12 @@ one_layout = st.sampled_from(NUMBERS).flatmap(
 # --- the comparison --------------------------------------------------------------------------------
 
 
-def in_order(items: Items) -> list[tuple[int, Any, int, int]]:
-    """(handle, value, status, source ns) as they stood in the message."""
-    columns = (items.handles, items.values, items.status, items.source_ns)
+def in_order(items: Items) -> list[tuple[int, Any, int, int, int]]:
+    """(handle, value, status, source ns, type) as they stood in the message."""
+    columns = (items.handles, items.values, items.status, items.source_ns, items.kinds)
     rows: list[Any] = list(zip(*(column.tolist() for column in columns), strict=True))
     for place, other in enumerate(items.others):
-        rows.insert(other.at + place, (other.handle, other.value, other.status, other.source_ns))
+        rows.insert(other.at + place, (other.handle, other.value, other.status, other.source_ns, other.kind))
     return rows
 
 
@@ -208,8 +208,9 @@ def check_against_asyncua(sent: list[Item]) -> Items:
     assert ours.acknowledged == (0x80280000,)
     rows = in_order(ours.items[0])
     assert len(rows) == len(changes) == len(sent)
-    for item, (handle, value, status, source_ns), change in zip(sent, rows, changes, strict=True):
+    for item, (handle, value, status, source_ns, kind), change in zip(sent, rows, changes, strict=True):
         assert handle == change.ClientHandle
+        assert kind == (item.variant[0] if item.mask & 1 else 0)
         assert same(value, change.Value.Value.Value), (value, change.Value)
         assert status == change.Value.StatusCode.value
         assert source_ns == expected_ns(item)
@@ -242,9 +243,20 @@ def test_one_layout_throughout_reads_as_asyncua_reads_it(sent: list[Item]) -> No
 def test_one_item_of_another_layout_among_equal_ones_is_not_overlooked(
     sent: list[Item], data: st.DataObject
 ) -> None:
-    stranger = data.draw(items_of(variants, st.integers(0, 63)))
+    """The stranger has the others' mask or any, and any type: also one of the same size."""
+    masks = st.one_of(st.just(sent[0].mask), st.integers(0, 63))
+    stranger = data.draw(items_of(st.one_of(numbers, variants), masks))
     place = data.draw(st.integers(0, len(sent)))
     check_against_asyncua([*sent[:place], stranger, *sent[place:]])
+
+
+@pytest.mark.parametrize("kind", NUMBERS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("other", NUMBERS, ids=lambda kind: kind.name)
+def test_each_type_among_each_other_type(kind: ua.VariantType, other: ua.VariantType) -> None:
+    mask = 0x07
+    sent = [number(kind.value, 1, mask, handle=n) for n in range(20)]
+    sent[17] = number(other.value, 1, mask, status=0x40900000, handle=99)
+    check_against_asyncua(sent)
 
 
 @given(any_items)
