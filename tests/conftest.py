@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -69,8 +70,11 @@ async def no_task_is_left_behind() -> AsyncIterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def runtime_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test has a runtime directory of its own: tests in parallel never see each other's service."""
-    directory = tmp_path / "runtime"
-    monkeypatch.setenv("HELOOP_RUNTIME", str(directory))
-    return directory
+def runtime_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Each test has a runtime directory of its own: tests in parallel never see each other's service.
+
+    Its path is short, because a socket's name has 107 bytes and a test's own directory can be longer.
+    """
+    with tempfile.TemporaryDirectory(prefix="heloop-") as directory:
+        monkeypatch.setenv("HELOOP_RUNTIME", directory)
+        yield Path(directory)

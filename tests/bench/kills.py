@@ -5,6 +5,7 @@ There is no peer that promises this. What is compared is what was asked of it; a
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ CAMPAIGNS = 8
 
 
 def run(quick: bool) -> Table:
+    logging.getLogger("asyncua").setLevel(logging.CRITICAL)  # sessions of killed clients are its daily bread
     each, campaigns = (5, 2) if quick else (PER_CAMPAIGN, CAMPAIGNS)
     total = Tally()
     for number in range(campaigns):

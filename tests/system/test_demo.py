@@ -108,11 +108,10 @@ def test_the_journal_of_the_demo_proves_itself(breakthrough: Breakthrough) -> No
     assert done.stdout.startswith("good: ")
 
 
-def test_sigterm_stops_everything_within_five_seconds(tmp_path: Path) -> None:
+def test_sigterm_stops_everything_within_five_seconds(runtime_directory: Path) -> None:
     base = free_port_base()
     command = [*HELOOP, "demo", "--plant", "tutorial", "--headless", "--port-base", str(base)]
-    environment = {**os.environ, "HELOOP_RUNTIME": str(tmp_path / "runtime")}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as demo:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
         for line in demo.stdout:
             if line.startswith("ready "):
@@ -121,7 +120,7 @@ def test_sigterm_stops_everything_within_five_seconds(tmp_path: Path) -> None:
         demo.send_signal(signal.SIGTERM)
         assert demo.wait(10) == 0
         assert time.monotonic() - started_s < 5.0
-    assert not list((tmp_path / "runtime").glob("*/*.sock"))
+    assert not list(runtime_directory.glob("*/*.sock"))
 
 
 @pytest.mark.parametrize(

@@ -79,15 +79,15 @@ def test_a_corrupt_journal_stops_the_start_and_names_what_helps(alone: Service, 
 
 
 def test_a_runtime_directory_that_cannot_be_used_is_named_with_the_way_out(
-    alone: Service, monkeypatch: pytest.MonkeyPatch
+    alone: Service, runtime_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (alone.data / "file").touch()
+    (runtime_directory / "file").touch()
     places = {
-        str(alone.data / "file"): "cannot be used",
-        str(alone.data / ("x" * 100)): "too long for a socket's name",
+        str(runtime_directory / "file"): "cannot be used",
+        str(runtime_directory / ("x" * 100)): "too long for a socket's name",
     }
     if os.getuid() == 0:  # only root can give a directory away
-        given = alone.data / "given"
+        given = runtime_directory / "given"
         given.mkdir()
         os.chown(given, 65534, 65534)
         places[str(given)] = "belongs to another account"
@@ -192,7 +192,7 @@ def test_a_service_is_found_by_an_account_that_may_not_signal_it(alone: Service)
         alone.start()
         alone.story.until("service.started")
         stranger = 65534 if os.getuid() == 0 else None
-        for directory in (*alone.data.parents[:3], runtime.root(), runtime.root().parent):
+        for directory in (*alone.data.parents[:3], runtime.root()):
             directory.chmod(0o755)
         arguments = ["status", "--data", str(alone.data)]
         errors = alone.data.parent / "status.err"
