@@ -233,13 +233,13 @@ def test_mixed_numbers_read_as_asyncua_reads_them_without_one_python_object_each
 
 
 @given(one_layout)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_one_layout_throughout_reads_as_asyncua_reads_it(sent: list[Item]) -> None:
     assert check_against_asyncua(sent).others == ()
 
 
 @given(one_layout, st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_one_item_of_another_layout_among_equal_ones_is_not_overlooked(
     sent: list[Item], data: st.DataObject
 ) -> None:
@@ -284,7 +284,7 @@ def test_a_message_cut_anywhere_is_refused(sent: list[Item], data: st.DataObject
 
 
 @given(any_items, st.data())
-@settings(max_examples=200, deadline=2000)
+@settings(max_examples=100, deadline=2000)
 def test_bytes_changed_at_random_are_read_or_refused_but_never_run_away(
     sent: list[Item], data: st.DataObject
 ) -> None:
