@@ -10,6 +10,7 @@ import ctypes
 import json
 import os
 import random
+import resource
 import select
 import socket
 import time
@@ -283,13 +284,6 @@ class Service:
         return next(row for row in self.status()["plcs"] if row["plc"] == name)
 
 
-def memory_mb(pid: int) -> float:
-    """Resident set of a process (proc(5), statm)."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def cpu_s(pid: int) -> float:
-    """User and system seconds a process has used (proc(5), stat)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def no_file_grows(service: Service, beyond: int) -> None:
+    """What the service sees of a full disk; with RLIM_INFINITY there is room again."""
+    resource.prlimit(service.program.pid, resource.RLIMIT_FSIZE, (beyond, resource.RLIM_INFINITY))

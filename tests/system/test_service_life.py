@@ -15,7 +15,7 @@ from controller.plant.config import find_plant, load
 from controller.record.verify import verify
 from tests.system.observer import Observer
 from tests.system.programs import Order, Program
-from tests.system.service import Plcs, Service, plcs
+from tests.system.service import Plcs, Service, no_file_grows, plcs
 
 NOWHERE = {"R": "opc.tcp://127.0.0.1:1"}
 STOP_S = 5.0  # the contract of the command line
@@ -139,11 +139,6 @@ def test_on_a_full_disk_it_protects_on_says_so_and_writes_all_of_it_when_there_i
 ) -> None:
     with plcs(tmp_path / "sim", "tutorial", "F8@0s", speed=200.0, hold=True) as sim:
         _fill_up(tmp_path, sim)
-
-
-def no_file_grows(service: Service, beyond: int) -> None:
-    """What the service sees of a full disk; with RLIM_INFINITY there is room again."""
-    resource.prlimit(service.program.pid, resource.RLIMIT_FSIZE, (beyond, resource.RLIM_INFINITY))
 
 
 def test_a_full_disk_does_not_keep_it_from_stopping_and_what_was_not_written_is_said(alone: Service) -> None:
