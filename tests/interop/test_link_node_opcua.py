@@ -149,6 +149,7 @@ async def test_with_user_and_password_over_each_kind_of_channel(
     async with linked(plant, 0, server.endpoint, identity=identity) as (_, heard):
         assert heard.last("PRESSURE").value == 1.5
         assert len(heard.reports("certificate")) == (policy != "None")  # taken, but not checked: said
+        assert heard.reports("password") == []  # the server's own token policy encrypts it
 
 
 async def test_a_wrong_password_is_said_and_tried_again_slowly(

@@ -135,6 +135,18 @@ async def test_a_server_slower_than_the_interlocks_allow_is_reported(machine: St
         assert "100 ms publishing, 100 ms sampling" in report.text
 
 
+async def test_a_queue_too_short_for_what_comes_between_two_publishings_is_reported(
+    machine: SteadyMachine,
+) -> None:
+    timing = replace(BRISK, queue_size=1)  # TwinCAT: sampled every 10 ms, published every 50 ms
+    async with (
+        serving(machine, TWINCAT) as server,
+        linked(machine.plant, TWINCAT, server.endpoint, timing=timing) as (_, heard),
+    ):
+        (report,) = heard.reports("queue")
+        assert "keeps 1 values of a tag for 50 ms and samples every 10 ms" in report.text
+
+
 async def test_values_lost_in_the_servers_queue_are_counted_and_the_mark_is_taken_off(
     machine: SteadyMachine,
 ) -> None:

@@ -15,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from alarms.signal import GOOD
 from controller.opcua.link import Identity, secret
 from controller.opcua.link.errors import LinkLost
+from controller.opcua.plc import SimulatedPlcServer
 from controller.opcua.status import BAD_NODE_ID_UNKNOWN
 from controller.plant.plant import Plant, Security
 from tests.system.linked import BRISK, linked, with_plc
@@ -134,6 +135,20 @@ async def test_a_missing_password_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     async with linked(plant, S7, "opc.tcp://127.0.0.1:9", wait=False) as (_, heard):
         await heard.until(lambda: heard.downs)
         assert "env:NO_SUCH_PASSWORD" in heard.downs[0]
+
+
+async def test_a_login_over_an_open_channel_works_and_is_remarked_upon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PLC_PASSWORD", "helium 4")
+    machine = SteadyMachine(steady_plant())
+    plant = with_plc(machine.plant, S7, security=Security(user="heloop", password="env:PLC_PASSWORD"))
+    server = SimulatedPlcServer(machine.plant, S7, machine, passwords={"heloop": "helium 4"})
+    await server.start()
+    async with linked(plant, S7, server.endpoint) as (_, heard):
+        assert heard.last("L.PRESSURE").status == GOOD
+        assert len(heard.reports("password")) == 1
+    await server.stop()
 
 
 def test_secrets_come_from_where_they_are_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

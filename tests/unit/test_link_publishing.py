@@ -292,6 +292,7 @@ def test_when_one_node_is_back_the_others_are_tried_soon() -> None:
         bad.refused(1, 0.0)
         bad.refused(2, 0.0)
     bad.accepted(1, 10.0)
+    bad.hurry(10.0)
     assert (bad.due(11.0), 1 in bad, 2 in bad, bad.recovering) == ([2], False, True, {1})
 
 

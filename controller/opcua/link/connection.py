@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 from asyncua import Client, ua
 from asyncua.client.ua_client import UASocketProtocol
 from asyncua.common.utils import Buffer
+from asyncua.crypto.security_policies import SecurityPolicyNone
 from asyncua.ua.ua_binary import nodeid_to_binary, struct_from_binary
 
 from controller.opcua.link.errors import FROM_THE_WIRE, LinkLost, Refused, sorted_out
@@ -31,7 +32,7 @@ _NO_EXTENSION: Final = b"\0\0\0"
 
 
 class Connection:
-    """Socket, secure channel and session to one endpoint. `warning`: what the operator should know of it."""
+    """Socket, secure channel and session to one endpoint. `warnings`: what operators should know of it."""
 
     def __init__(self, endpoint: str, security: Security, identity: Identity | None, timing: Timing) -> None:
         self._timing = timing
@@ -43,7 +44,7 @@ class Connection:
         self._client.application_uri = "urn:heloop:link"
         self._client.session_timeout = round(timing.session_s * 1000)
         self._client.secure_channel_timeout = round(timing.channel_s * 1000)
-        self.warning: str | None = None
+        self.warnings: list[tuple[str, str]] = []
 
     @property
     def session_s(self) -> float:
@@ -56,7 +57,9 @@ class Connection:
 
     async def open(self) -> None:
         client = self._client
-        self.warning = await self.step("security", secure(client, self._security, self._identity))
+        unchecked = await self.step("security", secure(client, self._security, self._identity))
+        if unchecked is not None:
+            self.warnings.append(("certificate", unchecked))
         await self.step("connect", client.connect_socket())
         await self.step("hello", client.send_hello())
         await self.step("open secure channel", client.open_secure_channel())
@@ -66,6 +69,10 @@ class Connection:
     async def _activate(self) -> None:
         # The client was told user and password by `secure`; only it knows how to encrypt them.
         user, password = self._client._username, self._client._password  # noqa: SLF001
+        if password and self._security.mode != "SignAndEncrypt":
+            token = self._client.server_policy(ua.UserTokenType.UserName).SecurityPolicyUri
+            if not token or token == SecurityPolicyNone.URI:
+                self.warnings.append(("password", "the password travels unencrypted; set policy and mode"))
         await self._client.activate_session(username=user, password=password)
 
     async def step(self, what: str, work: Awaitable[_T]) -> _T:

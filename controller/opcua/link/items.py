@@ -31,11 +31,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The server's answer: status of the item, its id there and the sampling interval it will really use."""
+    """The server's answer: status of the item, its id there, what it made of sampling and queue."""
 
     status: int
     id: int = 0
     sampling_ms: float = 0.0
+    queue_size: int = 0
 
 
 async def in_chunks(
@@ -56,7 +57,9 @@ async def in_chunks(
                 await in_chunks(chunk, (len(chunk) + 1) // 2, call, refused)
 
 
-async def subscribe(connection: Connection, timing: Timing, name: str, publishing_ms: float) -> Subscription:
+async def subscribe(
+    connection: Connection, timing: Timing, name: str, publishing_ms: float, priority: int
+) -> Subscription:
     """A subscription whose keep-alives come often enough to notice its death soon."""
     request = ua.CreateSubscriptionRequest()
     wanted = request.Parameters
@@ -67,6 +70,7 @@ async def subscribe(connection: Connection, timing: Timing, name: str, publishin
     )
     wanted.MaxNotificationsPerPublish = _NOTIFICATIONS_MAX
     wanted.PublishingEnabled = True
+    wanted.Priority = priority
     answer = (await connection.call(request, ua.CreateSubscriptionResponse)).Parameters
     keepalive_s = answer.RevisedPublishingInterval * max(1, answer.RevisedMaxKeepAliveCount) / 1000
     return Subscription(
@@ -93,7 +97,10 @@ async def monitor(
         answer = await connection.call(request, ua.CreateMonitoredItemsResponse)
         for entry, result in zip(chunk, answer.Results, strict=False):
             created[entry.handle] = Created(
-                result.StatusCode.value, result.MonitoredItemId, result.RevisedSamplingInterval
+                result.StatusCode.value,
+                result.MonitoredItemId,
+                result.RevisedSamplingInterval,
+                result.RevisedQueueSize,
             )
 
     def refused(entry: Wanted, status: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -49,6 +50,7 @@ class Link:
         self._table = table_of(plant, plc.index)
         self._writes = Writes(self._table, self._timing, self.counters, deliver)
         self._session: Session | None = None
+        self._stood_s = 0.0  # how long the last connection was up
         self._wanted_anew: asyncio.Event | None = None
         self._reason = ""
         self._said = ""
@@ -79,7 +81,8 @@ class Link:
                 was_up, reason = await self._connect_once(after_gap=had_values)
                 had_values = had_values or was_up
                 self._say_down(reason, was_up)
-                delay_s = self._timing.backoff_first_s if was_up else delay_s
+                if self._stood_s >= self._timing.steady_s:
+                    delay_s = self._timing.backoff_first_s
                 if not self._wanted_anew.is_set():
                     await self._pause(delay_s * (0.5 + self._chance() / 2))
                     delay_s = min(2 * delay_s, self._timing.backoff_cap_s)
@@ -108,6 +111,7 @@ class Link:
             await asyncio.wait((running, anew), return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._session = None
+            self._stood_s = 0.0 if session.up_mono_s is None else time.monotonic() - session.up_mono_s
             await _ended(running, anew)
             closing = asyncio.create_task(connection.close(), name=f"link {self.plc.name}: close")
             self._closing.add(closing)

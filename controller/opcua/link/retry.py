@@ -49,13 +49,15 @@ class BadNodes:
         return well_since is not None and not self_recovering
 
     def accepted(self, handle: int, now_s: float) -> None:
-        """Good again, as far as creating an item goes; whatever else is bad is worth an early try."""
-        trial = self._trials[handle]
-        trial.well_since_mono_s = now_s
+        """Good again, as far as creating an item goes."""
+        self._trials[handle].well_since_mono_s = now_s
         self.recovering.add(handle)
-        for other in self._trials.values():
-            if other.well_since_mono_s is None:
-                other.due_mono_s = min(other.due_mono_s, now_s + self._timing.retry_first_s)
+
+    def hurry(self, now_s: float) -> None:
+        """Some node is back: whatever else is bad is worth an early try."""
+        for trial in self._trials.values():
+            if trial.well_since_mono_s is None:
+                trial.due_mono_s = min(trial.due_mono_s, now_s + self._timing.retry_first_s)
 
     def due(self, now_s: float) -> list[int]:
         return [

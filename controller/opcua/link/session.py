@@ -60,7 +60,7 @@ class Session:
         self._item_ids: dict[int, int] = {}
         self._overflows = 0
         self._clock_seen: object = None
-        self.is_up = False
+        self.up_mono_s: float | None = None
 
     async def run(self) -> None:
         await _or_lost(self._establish())
@@ -74,12 +74,16 @@ class Session:
             await self._writes.close()
         raise lost
 
+    @property
+    def is_up(self) -> bool:
+        return self.up_mono_s is not None
+
     # --- from nothing to LinkUp ---
 
     async def _establish(self) -> None:
         await self._connection.open()
-        if self._connection.warning:
-            self._report("certificate", self._connection.warning)
+        for kind, text in self._connection.warnings:
+            self._report(kind, text)
         self._namespaces = await namespaces_of(self._connection)
         self._node_ids = node_ids_of(self._namespaces, self._table.nodes)
         for namespace in sorted({node.namespace for node in self._table.nodes} - set(self._namespaces)):
@@ -91,7 +95,7 @@ class Session:
         revised = [line for name, nodes in self._groups() for line in await self._subscribe(name, nodes)]
         self._counters.connects += 1
         self._writes.open(self._connection, self._node_ids)
-        self.is_up = True
+        self.up_mono_s = time.monotonic()
         self._deliver(LinkUp(self._plc.index, tuple(revised), self._after_gap))
 
     def _groups(self) -> list[tuple[str, tuple[Node, ...]]]:
@@ -111,24 +115,35 @@ class Session:
         created = await monitor(self._connection, self._timing, subscription, wanted)
         self._subscription_of.update((node.handle, subscription) for node in nodes)
         self._note(created)
-        sampled_ms = max(
-            (item.sampling_ms for item in created.values() if not item.status & BAD), default=0.0
-        )
-        if is_fast and subscription.publishing_ms + sampled_ms > self._plc.budget_ms:
-            self._report(
-                "slow",
-                f"a change may take {subscription.publishing_ms:g} ms publishing, {sampled_ms:g} ms sampling,"
-                f" more than the budget of {self._plc.budget_ms:g} ms",
-            )
+        good = [item for item in created.values() if not item.status & BAD]
+        sampled_ms = max((item.sampling_ms for item in good), default=0.0)
+        if is_fast and good:
+            self._check_fast(subscription.publishing_ms, sampled_ms, min(item.queue_size for item in good))
         return [
             (f"{name} publishing", asked_ms, subscription.publishing_ms),
             (f"{name} sampling", sampling_ms, sampled_ms),
         ]
 
+    def _check_fast(self, publishing_ms: float, sampled_ms: float, queue: int) -> None:
+        """Whether what interlocks read comes in time, and whether the queue holds what comes in between."""
+        if publishing_ms + sampled_ms > self._plc.budget_ms:
+            self._report(
+                "slow",
+                f"a change may take {publishing_ms:g} ms publishing, {sampled_ms:g} ms sampling,"
+                f" more than the budget of {self._plc.budget_ms:g} ms",
+            )
+        if sampled_ms > 0 and queue * sampled_ms < publishing_ms:
+            self._report(
+                "queue",
+                f"the server keeps {queue} values of a tag for {publishing_ms:g} ms and samples every"
+                f" {sampled_ms:g} ms: changes may be lost unseen",
+            )
+
     async def _subscription(self, name: str, asked_ms: float) -> Subscription:
         existing = list(self._publisher.subscriptions.values())
         try:
-            subscription = await subscribe(self._connection, self._timing, name, asked_ms)
+            priority = 100 if name == "fast" else 0
+            subscription = await subscribe(self._connection, self._timing, name, asked_ms, priority)
         except Refused as refused:
             if not existing:
                 raise
@@ -176,6 +191,7 @@ class Session:
     def _note(self, created: dict[int, Created]) -> None:
         """Remembers the items; refused ones become Bad with the server's own status."""
         by_status: dict[int, list[int]] = {}
+        now_s, any_back = time.monotonic(), False
         for handle, item in created.items():
             if handle == self._table.clock_handle:
                 continue
@@ -184,7 +200,10 @@ class Session:
             else:
                 self._item_ids[handle] = item.id
                 if handle in self._bad:
-                    self._bad.accepted(handle, time.monotonic())
+                    self._bad.accepted(handle, now_s)
+                    any_back = True
+        if any_back:
+            self._bad.hurry(now_s)
         for status, handles in by_status.items():
             self._refused(handles, status)
         self._counters.bad_nodes = self._bad.count()

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 class Timing:
     """step_s: each step of a connect and each request, at most. close_s: a polite good-bye.
 
-    backoff_*: between attempts, doubled each time, multiplied by 0.5..1 at random. keepalive_s: how often a
-    silent subscription speaks; three silences in a row end the connection. session_s: small, so that a
-    PLC with few sessions soon forgets a connection that was cut. retry_*: between attempts at a bad node.
+    backoff_*: between attempts, doubled each time, multiplied by 0.5..1 at random; from the first again
+    after a connection that stood for steady_s. keepalive_s: how often a silent subscription speaks; three
+    silences in a row end the connection. session_s: small, so that a PLC with few sessions soon forgets a
+    connection that was cut. retry_*: between attempts at a bad node.
     """
 
     step_s: float = 4.0
     close_s: float = 1.0
     backoff_first_s: float = 0.2
     backoff_cap_s: float = 4.0
+    steady_s: float = 10.0
     keepalive_s: float = 1.0
     keepalives_missed: int = 3
     lifetime_s: float = 30.0
