@@ -15,7 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from alarms.signal import GOOD
 from controller.opcua.link import Identity, secret
 from controller.opcua.link.errors import LinkLost
-from controller.opcua.plc import SimulatedPlcServer
+from controller.opcua.plc import Access, SimulatedPlcServer
 from controller.opcua.status import BAD_NODE_ID_UNKNOWN
 from controller.plant.plant import Plant, Security
 from tests.system.linked import BRISK, linked, with_plc
@@ -143,7 +143,8 @@ async def test_a_login_over_an_open_channel_works_and_is_remarked_upon(
     monkeypatch.setenv("PLC_PASSWORD", "helium 4")
     machine = SteadyMachine(steady_plant())
     plant = with_plc(machine.plant, S7, security=Security(user="heloop", password="env:PLC_PASSWORD"))
-    server = SimulatedPlcServer(machine.plant, S7, machine, passwords={"heloop": "helium 4"})
+    access = Access(passwords={"heloop": "helium 4"})
+    server = SimulatedPlcServer(machine.plant, S7, machine, access=access)
     await server.start()
     async with linked(plant, S7, server.endpoint) as (_, heard):
         assert heard.last("L.PRESSURE").status == GOOD
