@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from controller.supervise import Child, Refused, Supervisor
+from tests.system.test_demo import free_port_base
 
 
 async def test_a_killed_child_is_started_again_and_the_reason_is_said() -> None:
@@ -41,7 +42,7 @@ async def test_wrong_use_is_not_tried_again() -> None:
 async def test_a_stopped_supervisor_leaves_no_process() -> None:
     started = asyncio.Event()
     supervisor = Supervisor(lambda *_: started.set())
-    child = Child("sim", ["sim", "tutorial", "--port-base", "0", "--hold"])
+    child = Child("sim", ["sim", "tutorial", "--port-base", str(free_port_base()), "--hold"])
     task = asyncio.create_task(supervisor.keep(child))
     await asyncio.wait_for(started.wait(), 30)
     pid = supervisor.pid("sim")
