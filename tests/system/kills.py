@@ -28,6 +28,7 @@ from tests.system.observer import Observer
 from tests.system.service import Plcs, Service, plcs
 
 READY_AFTER_S = 60.0
+TRIPS_BY_PLANT_S = 1200.0
 SESSIONS_ENOUGH = 4  # the smallest of the simulated PLCs has five
 INTENTS = ("command.intent", "intent.reconciled")
 OPENS_AGAIN = ("command.undone", "bypass.ended", "bypass.expired")  # demand.py: then a word may be sent anew
@@ -71,16 +72,16 @@ class People:
         self._names = [one.name for one in plant.interlocks if one.by is By.SERVICE]
         self._mirrored = [one.name for one in plant.interlocks if one.by is By.PLC]
 
-    def request(self, *kinds: str) -> dict[str, Any]:
-        """The next request, ready to be sent; of one of these kinds, or of any."""
+    def sign(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """A request, ready to be sent by the next person."""
         self._count += 1
-        draw = self._draw
-        asked = self._of(draw.choice(kinds or KINDS))
-        number = f"k{self._count}-{draw.randrange(10**9)}"
+        number = f"k{self._count}-{self._draw.randrange(10**9)}"
         return {"id": number, "user": f"p{self._count}", "reason": "kept busy", **asked}
 
-    def _of(self, kind: str) -> dict[str, Any]:
+    def any(self, *kinds: str) -> dict[str, Any]:
+        """What somebody may ask for; of one of these kinds, or of any."""
         draw = self._draw
+        kind = draw.choice(kinds or KINDS)
         if kind == "command":
             command = draw.choice(self._plant.commands)
             word = draw.choice(command.words).name
@@ -97,12 +98,12 @@ class People:
             self.acknowledged[int(reply["journal_seq"])] = str(reply["id"])
 
 
-def send(people: People, service: Service, for_s: float, *kinds: str) -> None:
+def send(people: People, service: Service, for_s: float, asked: dict[str, Any]) -> None:
     """One request; its reply is waited for so long, and counts if it has come by then."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
             connection.connect(str(service.socket))
-            connection.sendall(frames.encode(people.request(*kinds)))
+            connection.sendall(frames.encode(people.sign(asked)))
             if select.select([connection], [], [], for_s)[0]:
                 people.took(frames.read_blocking(connection))
         except OSError:
@@ -112,8 +113,9 @@ def send(people: People, service: Service, for_s: float, *kinds: str) -> None:
 class Campaign:
     """One plant, one data directory, many kills. Raises AssertionError at the first thing that is not so."""
 
-    def __init__(self, plant: Plant, service: Service, seed: int) -> None:
+    def __init__(self, plant: Plant, scene: Scene, service: Service, seed: int) -> None:
         self.plant = plant
+        self.scene = scene
         self.service = service
         self.draw = random.Random(seed)
         self.people = People(plant, self.draw)
@@ -140,25 +142,40 @@ class Campaign:
 
     def live(self) -> None:
         """Some requests with their replies, some time, and the last request may be cut off anywhere."""
-        for _ in range(self.draw.randrange(0, 8)):
-            send(self.people, self.service, 5.0)
-        how = self.draw.choice(["any time", "asked", "asked", "asked"])
+        for _ in range(self.draw.randrange(0, 6)):
+            self._ask(5.0, self.people.any())
+        how = self.draw.choice(["any time", "asked", "asked", "asked", "again", "again"])
         if how == "any time":
             self._for(self.draw.uniform(0.0, 1.0))
+        elif how == "again" and self.scene.command:
+            self._trip_again()
         else:
-            send(self.people, self.service, self.draw.uniform(0.0, 0.02), "command", "unbypass")
+            self._ask(self.draw.uniform(0.0, 0.02), self.people.any("command", "unbypass"))
+
+    def _trip_again(self) -> None:
+        """The machine is started under a bypass; the bypass goes, and the trip's word is on its way."""
+        interlock, start = self.scene.interlock, {"word": self.scene.word}
+        self._ask(5.0, {"action": "bypass", "target": interlock, "args": {"for_s": 600}})
+        self._ask(5.0, {"action": "command", "target": self.scene.command, "args": start})
+        self._for(self.draw.choice([0.0, 0.3]))
+        self._ask(self.draw.choice([0.01, 0.3]), {"action": "unbypass", "target": interlock})
+        self._for(self.draw.uniform(0.0, 0.1))
+
+    def _ask(self, for_s: float, asked: dict[str, Any]) -> None:
+        send(self.people, self.service, for_s, asked)
 
     def _for(self, seconds: float) -> None:
         """Time passes, and whoever wants to be asked something is."""
         until_s = time.monotonic() + seconds
         while (left_s := until_s - time.monotonic()) > 0:
             select.select([], [], [], min(left_s, 0.2))
-            send(self.people, self.service, 0.0)
+            self._ask(0.0, self.people.any())
 
     def first_round(self, interlock: str) -> None:
         """Something stands before the first kill: a trip, acknowledged by nobody, and what it has sent."""
         self.service.start_ready()
-        tripped = self.service.story.until("interlock.tripped", interlock)
+        within_s = READY_AFTER_S + TRIPS_BY_PLANT_S / self.scene.speed
+        tripped = self.service.story.until("interlock.tripped", interlock, within_s=within_s)
         self.service.story.until("command.", after=tripped.seq)
         self.service.program.kill()
         self.tally.kills += 1
@@ -224,7 +241,7 @@ class Campaign:
         events = self.service.story.events()
         intents = [event for event in events if event.kind in INTENTS]
         self._nothing_asked_twice(intents)
-        self._nothing_sent_again_against_the_rule(events)
+        self._nothing_sent_again_against_the_rule(events, seen)
         for command in self.plant.commands:
             tag = self.plant.tags[command.sequence].name
             got = seen.get(tag, [])
@@ -249,8 +266,11 @@ class Campaign:
         users = Counter(event.data["user"] for event in intents if event.data["user"])
         assert max(users.values(), default=1) == 1, users.most_common(3)
 
-    def _nothing_sent_again_against_the_rule(self, events: list[Entry]) -> None:
-        """For one effect of one trip: again only after an answer that allows it, three times in all."""
+    def _nothing_sent_again_against_the_rule(self, events: list[Entry], seen: dict[str, list[int]]) -> None:
+        """For one effect of one trip: again only after an answer that allows it, three times in all.
+
+        `unknown` allows it only if the PLC did not get the word (demand.py).
+        """
         attempts: Counter[tuple[Any, ...]] = Counter()
         free: set[tuple[Any, ...]] = set()  # whose last answer allows another
         for event in events:
@@ -261,13 +281,21 @@ class Campaign:
                     attempts[settle] += 1
                     assert attempts[settle] <= ATTEMPTS_MAX, event.text
                 free -= set(settles)
-            elif event.kind == "command.result" and event.data["result"] in {"unknown", "refused"}:
-                free |= set(settles)
+            elif event.kind == "command.result":
+                if self._allows_another(event, seen):
+                    free |= set(settles)
             elif event.kind in OPENS_AGAIN:
                 again = settles or [settle for settle in attempts if settle[0] == event.source]
                 free |= set(again)
                 for settle in again:
                     attempts[settle] = 0
+
+    def _allows_another(self, event: Entry, seen: dict[str, list[int]]) -> bool:
+        if event.data["result"] == "refused":
+            return event.data["how"] in {"local", "busy"} or event.data["how"].startswith("overtaken")
+        command = next(one for one in self.plant.commands if one.name == event.source)
+        got = seen.get(self.plant.tags[command.sequence].name, [])
+        return event.data["result"] == "unknown" and event.data["unanswered"] not in got
 
 
 def _in_order(some: list[int], of: list[int]) -> bool:
@@ -321,15 +349,21 @@ def make_room(sim: Plcs, watchers: Watchers) -> None:
 
 @dataclass(frozen=True)
 class Scene:
-    """A plant, a fault from its start, the interlock of the service that it trips, and how fast it goes."""
+    """A plant, a fault from its start, the interlock of the service that it trips, and how fast it goes.
+
+    command, word: what a person may do under a bypass and the interlock forbids.
+    """
 
     plant: str
     fault: str
     interlock: str
     speed: float
+    command: str = ""
+    word: str = ""
 
 
-BAG = Scene("tutorial", "F8@0s", "S-01", 100.0)
+BAG = Scene("tutorial", "F8@0s", "S-01", 100.0, "C-301.CMD", "start")
+SLOW_BAG = Scene("tutorial", "F8@0s", "S-01", 8.0, "C-301.CMD", "start")  # it stops slower than we restart
 PURIFIER = Scene("university", "F4@0s", "S-05", 60.0)
 
 
@@ -344,7 +378,7 @@ def campaign(place: Path, scene: Scene, *, kills: int, seed: int) -> Tally:
         stack.callback(watchers.leave)
         watchers.watch()
         service = stack.enter_context(Service(place / "data", name, sim.endpoints, speed=scene.speed))
-        run = Campaign(plant, service, seed)
+        run = Campaign(plant, scene, service, seed)
         run.first_round(scene.interlock)
         for _ in range(kills - 1):
             run.round()
