@@ -363,7 +363,6 @@ class Scene:
 
 
 BAG = Scene("tutorial", "F8@0s", "S-01", 100.0, "C-301.CMD", "start")
-SLOW_BAG = Scene("tutorial", "F8@0s", "S-01", 8.0, "C-301.CMD", "start")  # it stops slower than we restart
 PURIFIER = Scene("university", "F4@0s", "S-05", 60.0)
 
 
