@@ -13,6 +13,7 @@ from controller.simulator.fault_table import TABLE as TURBINE
 from controller.simulator.start import DEFAULT, StartState
 
 UNITS_S: Final = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_NAME: Final = re.compile(r"[A-Za-z]+[0-9]+[a-z]?")
 _ITEM: Final = re.compile(
     r"^(?P<name>[A-Za-z]+[0-9]+[a-z]?)(@(?P<value>[0-9]+(\.[0-9]+)?)(?P<unit>[a-z]*))?$"
 )
@@ -57,6 +58,9 @@ def parse_faults(text: str) -> tuple[ScheduledFault, ...]:
 def _parse(item: str) -> ScheduledFault:
     matched = _ITEM.match(item)
     if matched is None:
+        name, at, time = item.partition("@")
+        if at and time and _NAME.fullmatch(name):
+            raise FaultError(f"{item!r}: {time!r} is no duration; write NAME@TIME, for example F4@10m or F1@90s")
         raise FaultError(f"{item!r} is not a fault; write NAME@TIME, for example F4@10m or F1@90s")
     name = _known(matched["name"])
     if matched["value"] is None:
