@@ -1,0 +1,1 @@
+"""Who gets in: secure channels, the certificates they trust, users and their roles, limits and lock-out."""

@@ -1,0 +1,31 @@
+"""How a request finds its service: each module lists the request types it serves and by which function.
+
+A service is `async (gateway, session, request) -> response`, with asyncua's generated request and response
+types. What is wrong with the whole request is raised as Fault; what is wrong with one of its operations is
+a StatusCode in the response. A service never blocks the loop: what reads disk runs in a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from controller.opcua.gateway.server import Gateway
+    from controller.opcua.gateway.session import Session
+
+
+class Fault(Exception):
+    """The whole request is refused with this StatusCode (a ServiceFault, Part 4, 7.34)."""
+
+    def __init__(self, code: int, text: str = "") -> None:
+        super().__init__(text or hex(code))
+        self.code = code
+
+
+class Encoded(bytes):
+    """A response that is encoded already, type id and header included: nothing is done with it but sending."""
+
+
+Service = Callable[["Gateway", "Session", Any], Awaitable[Any]]
+Services = Mapping[type, Service]

@@ -1,0 +1,61 @@
+"""A client's session: who it is, what it may hold, and what it holds (Part 4, 5.7)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from asyncua import ua
+
+from controller.core.roles import LADDER, at_least
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: as the journal will name them. role: of the ladder viewer < operator < .. < admin.
+
+    session names the OPC UA session, so that a second person can be told from the first.
+    encrypted: the channel's mode is SignAndEncrypt, so secrets may be shown.
+    """
+
+    user: str
+    role: str
+    session: str
+    client: str = ""
+    encrypted: bool = False
+
+    def may(self, role: str) -> bool:
+        return at_least(self.role, role)
+
+
+NOBODY: Final = Caller("", LADDER[0], "")
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One session. token: the authentication token, 32 random bytes; never shown to anyone but its client.
+
+    channel: the secure channel it is bound to now (None between two). closers: called once when it ends,
+    by what holds things for it (subscriptions, continuation points). held: such things, by owner's key.
+    """
+
+    id: ua.NodeId
+    name: str
+    timeout_ms: float
+    token: ua.NodeId = field(default_factory=lambda: ua.NodeId(secrets.token_bytes(32), 0))
+    caller: Caller = NOBODY
+    active: bool = False
+    channel: Any = None
+    locales: tuple[str, ...] = ()
+    max_response_bytes: int = 0
+    held: dict[str, Any] = field(default_factory=dict)
+    closers: list[Callable[[Session, bool], None]] = field(default_factory=list)
+
+    def close(self, delete_subscriptions: bool) -> None:
+        """Everything held for it goes; subscriptions stay until their lifetime ends when not deleted."""
+        self.active = False
+        for closer in self.closers:
+            closer(self, delete_subscriptions)
+        self.held.clear()
