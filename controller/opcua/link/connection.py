@@ -105,6 +105,31 @@ class Connection:
         what = type(request).__name__.removesuffix("Request")
         return await self.step(what, self._protocol().send_request(request))
 
+    def send(self, request: Any) -> asyncio.Future[Buffer]:
+        """Sends the request before it returns; the answer's body is the future's. Raises Refused, LinkLost.
+
+        For writes: a task of their own would leave only when the loop's present step is over.
+        """
+        try:
+            protocol = self._protocol()
+            sent: asyncio.Future[Buffer] = protocol._send_request(request, self._timing.step_s)  # noqa: SLF001
+        except FROM_THE_WIRE as error:
+            raise sorted_out("Write", error) from error
+        return sent
+
+    async def answered(self, sent: asyncio.Future[Buffer], answer: type[_T]) -> _T:
+        """The answer to what was sent, decoded by asyncua. Raises TimeoutError, Refused, LinkLost."""
+        try:
+            body = await sent
+            self._protocol().check_answer(body, "")
+            response = struct_from_binary(answer, body)
+            response.ResponseHeader.ServiceResult.check()  # type: ignore[attr-defined]
+        except TimeoutError:
+            raise
+        except FROM_THE_WIRE as error:
+            raise sorted_out("Write", error) from error
+        return response
+
     async def publish(self, acknowledged: Sequence[tuple[int, int]]) -> bytes:
         """One PublishRequest with (subscription, sequence number) pairs, and the body of its answer.
 

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from asyncua import ua
 
@@ -109,12 +110,30 @@ class Writes:
             self._start(beat)
 
     def _start(self, write: Write) -> None:
-        task = asyncio.create_task(self._send(write), name=f"write {write.intent}")
+        """Sends it before anything else of this turn of the loop; only its answer is waited for in a task."""
+        sent = self._sent(write)
+        task = asyncio.create_task(self._follow(write, sent), name=f"write {write.intent}")
         self._sending[task] = write
         task.add_done_callback(self._ended)
 
-    async def _send(self, write: Write) -> None:
-        status = await self._answer(write)
+    def _sent(self, write: Write) -> asyncio.Future[Any] | int:
+        """The answer to come, or the status that says why nothing was sent."""
+        if write.deadline_mono_s <= time.monotonic():
+            return BAD_TIMEOUT
+        request = self._request(write)
+        if isinstance(request, int):
+            return request
+        if self._connection is None:
+            return BAD_NOT_CONNECTED
+        try:
+            sent = self._connection.send(request)
+        except (Refused, LinkLost) as error:
+            return error.status if isinstance(error, Refused) else BAD_COMMUNICATION_ERROR
+        sent.add_done_callback(_looked_at)
+        return sent
+
+    async def _follow(self, write: Write, sent: asyncio.Future[Any] | int) -> None:
+        status = sent if isinstance(sent, int) else await self._answer(write, sent)
         task = asyncio.current_task()
         if task is not None and self._sending.pop(task, None) is not None:
             self._done(write, status)
@@ -126,16 +145,12 @@ class Writes:
         if not task.cancelled() and (bug := task.exception()) and self._broken and not self._broken.done():
             self._broken.set_exception(bug)
 
-    async def _answer(self, write: Write) -> int:
-        remaining_s = write.deadline_mono_s - time.monotonic()
-        request = self._request(write) if remaining_s > 0 else BAD_TIMEOUT
-        if isinstance(request, int):
-            return request
+    async def _answer(self, write: Write, sent: asyncio.Future[Any]) -> int:
         if self._connection is None:
-            return BAD_NOT_CONNECTED
+            return BAD_COMMUNICATION_ERROR
         try:
-            async with asyncio.timeout(remaining_s):
-                response = await self._connection.call(request, ua.WriteResponse)
+            async with asyncio.timeout(write.deadline_mono_s - time.monotonic()):
+                response = await self._connection.answered(sent, ua.WriteResponse)
         except TimeoutError:
             return BAD_TIMEOUT
         except (Refused, LinkLost) as error:
@@ -181,6 +196,12 @@ class Writes:
                 else f"the heartbeat fails: {describe(status)}"
             )
             self._deliver(LinkReport(write.plc, "heartbeat", text))
+
+
+def _looked_at(sent: asyncio.Future[Any]) -> None:
+    """A connection that closes before the answer is awaited fails it, and nobody else would ask why."""
+    if not sent.cancelled():
+        sent.exception()
 
 
 def _value_only(node_id: ua.NodeId, source: NodeSource, raw: int | float | bool | str) -> ua.WriteValue:
