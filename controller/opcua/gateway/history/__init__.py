@@ -1,1 +1,1 @@
-"""Historical Access (Part 11) and Aggregates (Part 13), read from journal and history, never from the core."""
+"""Historical Access (Part 11) and Aggregates (Part 13), read from the journal, never from the core."""
