@@ -12,6 +12,7 @@ import signal
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,8 @@ from controller.core.inputs import Note
 from controller.doors.commands import Commands
 from controller.doors.feed import Feed
 from controller.loop import Clock, Inbox, Loop
-from controller.opcua.link import Link
+from controller.opcua.certificates import Store, expiring
+from controller.opcua.link import Identity, Link
 from controller.plant.plant import Plant
 from controller.record.intents import IntentRing
 from controller.record.journal import Journal
@@ -57,7 +59,11 @@ class Options:
 
 
 async def run_core(plant: Plant, options: Options, on_ready: Callable[[], None]) -> None:
-    """Runs until SIGTERM or SIGINT. Raises RecordError (second instance, corrupt journal) before any link."""
+    """Runs until SIGTERM or SIGINT.
+
+    Raises before any link: RecordError (second instance, corrupt journal), StoreError and Unreadable
+    (a certificate that a PLC's policy needs cannot be had).
+    """
     async with AsyncExitStack() as stack:
         journal = Journal.open(options.data, plant.name, plant.tags)
         stack.callback(journal.close)
@@ -70,10 +76,7 @@ async def run_core(plant: Plant, options: Options, on_ready: Callable[[], None])
             Recorder.open(options.data, plant, options.texts, lambda: core_state(core, unfinished))
         )
         inbox = Inbox()
-        links = {
-            plc.index: Link(plc, plant, options.endpoints.get(plc.name, plc.endpoint), inbox.put)
-            for plc in plant.plcs
-        }
+        links = links_of(plant, options, inbox)
         feed = Feed(plant, lambda: [link_row(link) for link in links.values()])
         clock = Clock(options.speed, held=options.held)
         loop = Loop(
@@ -105,9 +108,29 @@ async def run_core(plant: Plant, options: Options, on_ready: Callable[[], None])
                 snapshot=lambda: durable_state(core),
                 version=DURABLE_VERSION,
                 tell=inbox.put,
+                notices=lambda: certificates_that_expire(options.data),
             )
         )
         await _serve(loop, clock, links, feed, commands, place, on_ready, answers, journal)
+
+
+def links_of(plant: Plant, options: Options, inbox: Inbox) -> dict[int, Link]:
+    """One per PLC. If a policy asks for it they share a certificate, which is made at the first start."""
+    secured = any(plc.security.policy != "None" for plc in plant.plcs)
+    identity = Identity.of(Store.of(options.data), plant.name) if secured else None
+    endpoints = {plc.index: options.endpoints.get(plc.name, plc.endpoint) for plc in plant.plcs}
+    return {
+        plc.index: Link(plc, plant, endpoints[plc.index], inbox.put, identity=identity) for plc in plant.plcs
+    }
+
+
+def certificates_that_expire(data: Path) -> list[Note]:
+    """One for each certificate that has run out or will within 60 days."""
+    found = expiring(Store.of(data), datetime.now(UTC))
+    return [
+        Note(f"certificate.{'expired' if one.is_over else 'expiring'}", "certificates", one.text, one.data)
+        for one in found
+    ]
 
 
 def restored_core(plant: Plant, journal: Journal) -> Core:

@@ -1,4 +1,5 @@
-"""Housekeeping by the calendar, in UTC: compaction and retention every hour, a core snapshot every night.
+"""Housekeeping by the calendar, in UTC: compaction and retention every hour, a core snapshot every night,
+what expires told every morning.
 
 APScheduler does nothing else here: scan loops, delays and alarms are the core's own deadlines, and
 UTC has no hour that comes twice. A job that is missed runs once when it can.
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -35,8 +36,12 @@ def housekeeping(
     snapshot: Callable[[], bytes],
     version: str,
     tell: Callable[[Input], None],
+    notices: Callable[[], Sequence[Note]] = tuple,
 ) -> Iterator[AsyncIOScheduler]:
-    """Runs the jobs while the block runs. snapshot: the core's durable state; tell: the core's inbox."""
+    """Runs the jobs while the block runs. snapshot: the core's durable state; tell: the core's inbox.
+
+    notices: what must be said each day (certificates that expire); asked in a thread, at the start as well.
+    """
 
     async def tidy() -> None:
         code = await compact(data)
@@ -48,10 +53,16 @@ def housekeeping(
     async def keep_state() -> None:
         await asyncio.wrap_future(journal.snapshot(snapshot(), version, now()))
 
+    async def remind() -> None:
+        for notice in await asyncio.to_thread(notices):
+            tell(notice)
+
     scheduler = AsyncIOScheduler(timezone="UTC")
     common = {"coalesce": True, "misfire_grace_time": 3600, "max_instances": 1}
     scheduler.add_job(tidy, "cron", minute=7, id="compact and retain", **common)
     scheduler.add_job(keep_state, "cron", hour=3, minute=33, id="snapshot", **common)
+    scheduler.add_job(remind, "cron", hour=6, minute=0, id="notices", **common)
+    scheduler.add_job(remind, id="notices at the start", misfire_grace_time=None)
     scheduler.start()
     try:
         yield scheduler

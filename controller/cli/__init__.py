@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from controller import __version__
-from controller.cli import alarms, configure, connect, operate, records, reports, serve, simulate
+from controller.cli import alarms, certs, configure, connect, operate, records, reports, serve, simulate
 
 app = typer.Typer(
     name="heloop",
@@ -41,7 +41,7 @@ def common(
     """Options before the command."""
 
 
-for module in (configure, serve, simulate, operate, alarms, records, reports, connect):
+for module in (configure, serve, simulate, operate, alarms, records, reports, connect, certs):
     module.register(app)
 
 

@@ -19,6 +19,18 @@ def locate(data: Path | None) -> runtime.Runtime:
         fail(str(error))
 
 
+def data_of(data: Path | None) -> Path:
+    """The data directory meant: the one named, else that of the service that runs here."""
+    if data is not None:
+        return data
+    try:
+        about = runtime.locate(None).about()
+    except runtime.NotFound as error:
+        fail(f"{error}; or name the data directory by --data", 2)
+    assert about is not None, "it was found by what it says of itself"
+    return Path(about["data"])
+
+
 def ask(data: Path | None, document: dict[str, Any]) -> dict[str, Any]:
     """The service's reply. Ends the program with 1 and a sentence when there is none."""
     try:

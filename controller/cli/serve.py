@@ -45,6 +45,7 @@ def core(
     from controller.app import Options, run_core
     from controller.cli.configure import load_plant, plant_texts
     from controller.cli.logs import set_up
+    from controller.opcua.certificates import StoreError, Unreadable
     from controller.record.errors import RecordError
     from controller.runtime import Unusable
 
@@ -62,7 +63,7 @@ def core(
     )
     try:
         asyncio.run(run_core(checked, options, lambda: typer.echo("ready opcua=- console=-")))
-    except (RecordError, Unusable) as error:
+    except (RecordError, Unusable, StoreError, Unreadable) as error:
         fail(str(error), 2)
 
 

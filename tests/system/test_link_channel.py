@@ -13,6 +13,7 @@ from asyncua.crypto.cert_gen import setup_self_signed_certificate
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from alarms.signal import GOOD
+from controller.opcua.certificates import Certificate, Store
 from controller.opcua.link import Identity, secret
 from controller.opcua.link.errors import LinkLost
 from controller.opcua.plc import Access, SimulatedPlcServer
@@ -83,28 +84,28 @@ async def plain(
 
 @pytest.fixture
 async def keys(tmp_path: Path) -> tuple[Identity, tuple[Path, Path]]:
-    """Ours, with an empty folder of trusted servers, and the server's."""
-    (tmp_path / "trusted").mkdir()
+    """Ours, which trusts nobody yet, and the server's."""
     mine = await certificate(tmp_path, "link", "urn:heloop:link", ExtendedKeyUsageOID.CLIENT_AUTH)
     theirs = await certificate(
         tmp_path, "plc", "urn:freeopcua:python:server", ExtendedKeyUsageOID.SERVER_AUTH
     )
-    return Identity(*mine, trusted=tmp_path / "trusted"), theirs
+    return Identity(*mine, Store(tmp_path / "pki")), theirs
 
 
 async def test_a_server_whose_certificate_is_trusted_is_spoken_to_in_secret(
     keys: tuple[Identity, tuple[Path, Path]],
 ) -> None:
     identity, theirs = keys
-    assert identity.trusted is not None
-    (identity.trusted / "plc.der").write_bytes(theirs[0].read_bytes())
+    assert identity.store is not None
+    identity.store.trust(Certificate.read(theirs[0].read_bytes()))
     plant = pressure_only(security=ENCRYPTED)
     async with (
         plain(encrypted=theirs) as server,
         linked(plant, S7, server.endpoint, identity=identity) as (_, heard),
     ):
         assert heard.last("L.PRESSURE")[:2] == (2.5, GOOD)
-        assert heard.reports("certificate") == []
+        (remark,) = heard.reports("certificate")
+        assert "made for localhost, not for 127.0.0.1" in remark.text  # a person has trusted it all the same
 
 
 async def test_a_server_nobody_trusts_is_refused_with_its_thumbprint(
@@ -117,8 +118,10 @@ async def test_a_server_nobody_trusts_is_refused_with_its_thumbprint(
         linked(plant, S7, server.endpoint, identity=identity, wait=False) as (link, heard),
     ):
         await heard.until(lambda: heard.downs)
-        assert "is not in" in heard.downs[0]
-        assert str(identity.trusted) in heard.downs[0]
+        assert identity.store is not None
+        (shown,) = identity.store.rejects()
+        assert shown.der == theirs[0].read_bytes()
+        assert f"`heloop certs trust {shown.thumbprint[:16]}`" in heard.downs[0]
         assert link.counters.connects == 0
 
 

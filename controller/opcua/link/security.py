@@ -10,25 +10,29 @@ from pathlib import Path
 from asyncua import Client, ua
 from asyncua.crypto import security_policies
 from asyncua.crypto.security_policies import SecurityPolicy
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
 
+from controller.opcua.certificates import Certificate, Purpose, Store, ensure, judge
 from controller.opcua.link.errors import LinkLost
 from controller.plant.plant import Security
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Our application certificate and key (PEM or DER), and the folder of server certificates we trust.
+    """Our application certificate and key (PEM or DER), and whose server certificates we trust.
 
-    trusted None: any server certificate is taken, and the link reports that it was.
+    store None: any server certificate is taken, and the link reports that it was.
     """
 
     certificate: Path
     key: Path
-    trusted: Path | None = None
+    store: Store | None = None
     application_uri: str = "urn:heloop:link"
+
+    @classmethod
+    def of(cls, store: Store, plant: str) -> Identity:
+        """That of a data directory, made if there is none yet. Raises StoreError and Unreadable."""
+        made = ensure(store, plant)
+        return cls(store.certificate, store.key, store, made.certificate.application_uri)
 
 
 def secret(reference: str) -> str:
@@ -68,22 +72,15 @@ async def secure(client: Client, security: Security, identity: Identity | None) 
     mode = ua.MessageSecurityMode[security.mode]
     await client.set_security(policy, identity.certificate, identity.key, mode=mode)
     offered = client.security_policy.peer_certificate or b""
-    thumbprint = x509.load_der_x509_certificate(offered).fingerprint(hashes.SHA256()).hex()
-    if identity.trusted is None:
-        return (
-            f"the server's certificate {thumbprint} was not checked: no folder of trusted ones is configured"
-        )
-    if offered not in await asyncio.to_thread(_trusted, identity.trusted):
-        raise LinkLost(f"the server's certificate {thumbprint} is not in {identity.trusted}")
-    return None
+    return await asyncio.to_thread(_judged, client, offered, identity)
 
 
-def _trusted(folder: Path) -> set[bytes]:
-    """The DER form of every certificate file in the folder."""
-    found: set[bytes] = set()
-    for path in sorted(folder.glob("*")):
-        if path.suffix in (".der", ".crt", ".cer"):
-            found.add(path.read_bytes())
-        elif path.suffix == ".pem":
-            found.add(x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(Encoding.DER))
-    return found
+def _judged(client: Client, offered: bytes, identity: Identity) -> str | None:
+    """What is to be said of the server's certificate; LinkLost when it is not to be trusted."""
+    if identity.store is None:
+        name = Certificate.read(offered).thumbprint if offered else "none"
+        return f"the server's certificate {name} was not checked: no folder of trusted ones is configured"
+    verdict = judge(offered, identity.store, Purpose.SERVER, host=client.server_url.hostname)
+    if not verdict.is_good:
+        raise LinkLost(f"the server is not trusted: {verdict.sentence}")
+    return "; ".join(verdict.remarks) or None
