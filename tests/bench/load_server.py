@@ -6,6 +6,8 @@ of bytes whose values and times are written in place. Everything else (TRIGGER, 
 is asyncua's. Commands on stdin, one a line; each is answered by one line of JSON:
 `cpu` -> CPU seconds used; `echo COUNT` -> milliseconds from each new number in TRIGGER to the same in ECHO;
 `trip COUNT` -> milliseconds from each TRIGGER = 1 to a command word; TRIGGER is 0 again after it.
+`swing 1` -> 0: from now on every value jumps between 0 and SWING from cycle to cycle; `swing 0` -> how many
+cycles it did, and all stand at 0 from then on.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ ITEM = np.dtype(
     }
 )
 MASK, FLOAT = 0x0D, 10
+SWING = 100_000.0
 HANDSHAKE_S = 0.3  # a word is not sent again while the answer to the last one settles
 NODES = {
     "TRIGGER": ua.VariantType.UInt32,
@@ -48,6 +51,21 @@ NODES = {
     "CMD_ECHO": ua.VariantType.UInt16,
     "CMD_RESULT": ua.VariantType.UInt16,
 }
+
+
+class Swing:
+    """Whether the values jump, and how many cycles they did."""
+
+    on = False
+    was = False
+    cycles = 0
+
+    @classmethod
+    def value(cls, cycle: int) -> float:
+        if cls.on:
+            cls.was, cls.cycles = True, cls.cycles + 1
+            return SWING * (cls.cycles % 2)
+        return 0.0 if cls.was else cycle % 10_000
 
 
 class LoadItems(MonitoredItemService):
@@ -87,7 +105,7 @@ class LoadSubscription(InternalSubscription):
         if len(self._block) != len(self.handles):
             self._block = np.zeros(len(self.handles), ITEM)
             self._block["handle"], self._block["mask"], self._block["type"] = self.handles, MASK, FLOAT
-        self._block["value"] = next(self._cycle) % 10_000
+        self._block["value"] = Swing.value(next(self._cycle))
         self._block["source"] = self._block["server"] = time.time_ns() // 100 + TICKS_1970
         body = len(self._block).to_bytes(4, "little") + self._block.tobytes() + b"\xff\xff\xff\xff"
         notification = ua.ExtensionObject(ua.NodeId(811, 0), body)
@@ -197,6 +215,8 @@ async def main() -> None:
     while words := (await reader.readline()).decode().split():
         if words[0] == "cpu":
             answer: Any = time.process_time()
+        elif words[0] == "swing":
+            answer, Swing.on = Swing.cycles, words[1] == "1"
         else:
             answer = await load.reactions(int(words[1]), trip=words[0] == "trip")
         print(json.dumps(answer), flush=True)
