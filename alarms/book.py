@@ -126,6 +126,7 @@ def _branch(facts: Facts) -> Branch:
         facts.acknowledged,
         facts.confirmed,
         facts.events,
+        facts.comment,
     )
 
 
@@ -183,7 +184,7 @@ def _acknowledged(book: Book, record: Recorded) -> None:
         facts = facts if facts.standing else facts._replace(incident="")
     named = set(data["branches"])
     branches = tuple(
-        one._replace(acknowledged=True, confirmed=confirmed) if one.id in named else one
+        _remarked(one, record)._replace(acknowledged=True, confirmed=confirmed) if one.id in named else one
         for one in facts.branches
     )
     book.put(record.source, _commented(facts._replace(branches=_open(branches)), record))
@@ -194,7 +195,9 @@ def _confirmed(book: Book, record: Recorded) -> None:
     if data["trunk"]:
         facts = facts._replace(confirmed=True, events=_noted(facts, record))
     named = set(data["branches"])
-    branches = tuple(one._replace(confirmed=True) if one.id in named else one for one in facts.branches)
+    branches = tuple(
+        _remarked(one, record)._replace(confirmed=True) if one.id in named else one for one in facts.branches
+    )
     book.put(record.source, _commented(facts._replace(branches=_open(branches)), record))
 
 
@@ -207,9 +210,20 @@ def _commented(facts: Facts, record: Recorded) -> Facts:
     return facts._replace(comment=Comment(record.data["user"], text, record.utc_ns)) if text else facts
 
 
+def _remarked(branch: Branch, record: Recorded) -> Branch:
+    """An earlier activation with what somebody said of it."""
+    text = record.data.get("reason", "")
+    comment = Comment(record.data["user"], text, record.utc_ns)
+    return branch._replace(comment=comment) if text else branch
+
+
 def _comment(book: Book, record: Recorded) -> None:
-    facts = book.of(record.source)
-    book.put(record.source, _commented(facts, record)._replace(events=_noted(facts, record)))
+    facts, named = book.of(record.source), record.data.get("branches", ())
+    branches = tuple(_remarked(one, record) if one.id in named else one for one in facts.branches)
+    facts = facts._replace(branches=branches)
+    if record.data.get("trunk", True):
+        facts = _commented(facts, record)._replace(events=_noted(facts, record))
+    book.put(record.source, facts)
 
 
 def _reset(book: Book, record: Recorded) -> None:

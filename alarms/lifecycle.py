@@ -150,6 +150,12 @@ class Hold(NamedTuple):
     kind: str = "timed"
 
 
+class Comment(NamedTuple):
+    user: str = ""
+    text: str = ""
+    utc_ns: int = 0
+
+
 class Branch(NamedTuple):
     """An earlier activation that still waits for people (Part 9: a ConditionBranch)."""
 
@@ -159,12 +165,7 @@ class Branch(NamedTuple):
     acknowledged: bool
     confirmed: bool
     events: tuple[str, ...]
-
-
-class Comment(NamedTuple):
-    user: str = ""
-    text: str = ""
-    utc_ns: int = 0
+    comment: Comment = Comment()
 
 
 class Facts(NamedTuple):

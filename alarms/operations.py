@@ -192,10 +192,14 @@ def _confirm(operation: Operation, alarm: Alarm, facts: Facts, _: int) -> Decisi
     )
 
 
-def _comment(operation: Operation, alarm: Alarm, _: Facts, __: int) -> Decision:
+def _comment(operation: Operation, alarm: Alarm, facts: Facts, _: int) -> Decision:
     if not operation.reason:
         return Refusal(alarm.id, Code.INVALID_ARGUMENT, "a comment needs a text")
-    return Deed(Kind.COMMENTED, _who(operation), _by(operation, "comment"))
+    meant = _meant(operation, facts) if operation.event else (True, [])
+    if meant is None:
+        return _unknown_event(operation, alarm)
+    data = {**_who(operation), "trunk": meant[0], "branches": meant[1]}
+    return Deed(Kind.COMMENTED, data, _by(operation, "comment"))
 
 
 def _reset(operation: Operation, alarm: Alarm, facts: Facts, _: int) -> Decision:

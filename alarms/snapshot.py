@@ -41,7 +41,8 @@ def _facts_data(facts: Facts) -> dict[str, Any]:
             changed[name] = changed[name]._asdict()
     if "branches" in changed:
         changed["branches"] = [
-            {**branch._asdict(), "events": list(branch.events)} for branch in facts.branches
+            {**branch._asdict(), "events": list(branch.events), "comment": branch.comment._asdict()}
+            for branch in facts.branches
         ]
     if "events" in changed:
         changed["events"] = list(facts.events)
@@ -76,9 +77,12 @@ def _facts(data: Mapping[str, Any]) -> Facts:
     if "comment" in fields:
         fields["comment"] = Comment(**fields["comment"])
     if "branches" in fields:
-        fields["branches"] = tuple(
-            Branch(**{**one, "events": tuple(one["events"])}) for one in fields["branches"]
-        )
+        fields["branches"] = tuple(_branch(one) for one in fields["branches"])
     if "events" in fields:
         fields["events"] = tuple(fields["events"])
     return Facts(**fields)
+
+
+def _branch(data: Mapping[str, Any]) -> Branch:
+    comment = Comment(**data.get("comment", {}))
+    return Branch(**{**data, "events": tuple(data["events"]), "comment": comment})

@@ -84,6 +84,8 @@ class Requests:
             "answer": found.reason,
             "request": request.id,
         }
+        if "codes" in found.data:
+            data["codes"] = found.data["codes"]
         self.decisions.say(kind, request.target, text, data, 200 if found.accepted else 300)
         self.decisions.tell(Reply(request.id, found.accepted, found.reason, found.data))
 
