@@ -3,6 +3,10 @@
 A service is `async (gateway, session, request) -> response`, with asyncua's generated request and response
 types. What is wrong with the whole request is raised as Fault; what is wrong with one of its operations is
 a StatusCode in the response. A service never blocks the loop: what reads disk runs in a thread.
+
+A service whose answer comes later (Publish) returns an asyncio.Future of it. The dispatcher sends it when it
+is there and serves the next requests meanwhile; the future is done already when the client has cancelled it,
+its TimeoutHint is over or its channel has gone, so whoever holds it asks `future.done()` first.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ class Fault(Exception):
 
 
 class Encoded(bytes):
-    """A response that is encoded already, type id and header included: nothing is done with it but sending."""
+    """A response that is encoded already, type id and header included: it is only sent."""
 
 
 Service = Callable[["Gateway", "Session", Any], Awaitable[Any]]

@@ -37,8 +37,10 @@ NOBODY: Final = Caller("", LADDER[0], "")
 class Session:
     """One session. token: the authentication token, 32 random bytes; never shown to anyone but its client.
 
-    channel: the secure channel it is bound to now (None between two). closers: called once when it ends,
+    channel: the connection it is bound to now (None between two). closers: called once when it ends,
     by what holds things for it (subscriptions, continuation points). held: such things, by owner's key.
+    certificate and security (policy URI, mode): of the channel that created it; only such a channel may
+    take it over. nonce: what the next signature must be made over. touched_s: its last request, monotonic.
     """
 
     id: ua.NodeId
@@ -48,6 +50,12 @@ class Session:
     caller: Caller = NOBODY
     active: bool = False
     channel: Any = None
+    peer: str = ""
+    application: str = ""
+    certificate: bytes = b""
+    security: tuple[str, int] = ("", 0)
+    nonce: bytes = b""
+    touched_s: float = 0.0
     locales: tuple[str, ...] = ()
     max_response_bytes: int = 0
     held: dict[str, Any] = field(default_factory=dict)

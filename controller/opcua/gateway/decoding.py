@@ -1,0 +1,107 @@
+"""Decoding of what strangers send: asyncua's codec over a buffer that knows bounds.
+
+asyncua reads what a message announces. Here every read costs one step of a budget, a negative length and a
+read beyond the end are errors, and structures nest only so deep; so time and memory are bounded by the
+message's own size, whatever it announces (Part 6, 5.1.5 and 5.2.2.12 ask decoders for such limits).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Final
+
+from asyncua import ua
+from asyncua.common.utils import Buffer
+from asyncua.ua import ua_binary
+
+from controller.opcua.gateway.services import Fault
+
+_DECODING: Final = ua.StatusCodes.BadDecodingError
+_LIMITS: Final = ua.StatusCodes.BadEncodingLimitsExceeded
+
+# Everything the codec raises over bytes that are no message; found by fuzzing (tests/bench/fuzz.py).
+MALFORMED: Final = (
+    ua.UaError,
+    struct.error,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    AssertionError,
+)
+
+
+class _CountedNull:
+    """A Null takes no byte, so an array of 2**31 of them would fit into five; here each costs a step."""
+
+    @staticmethod
+    def pack(data: Any) -> bytes:  # noqa: ARG004  (the codec's signature)
+        return b""
+
+    @staticmethod
+    def unpack(data: Any) -> None:
+        data.read(0)
+
+
+ua_binary.Primitives.Null = _CountedNull()  # type: ignore[assignment]
+for _cached in ("_create_uatype_deserializer", "_create_uatype_array_deserializer"):
+    getattr(ua_binary, _cached).cache_clear()
+
+
+class _Budget:
+    __slots__ = ("steps",)
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+
+class BoundedBuffer(Buffer):
+    """A Buffer that raises Fault at its limits. Copies (bodies of structures) share its budget."""
+
+    def __init__(self, data: bytes, budget: _Budget, depth: int, start_pos: int = 0, size: int = -1) -> None:
+        super().__init__(data, start_pos, size)
+        self._budget = budget
+        self._depth = depth
+
+    def read(self, size: int) -> bytes:
+        self._budget.steps -= 1
+        if self._budget.steps < 0:
+            raise Fault(_LIMITS, "more values than a message may have")
+        if size < 0:
+            raise Fault(_DECODING, "a negative length")
+        return super().read(size)
+
+    def copy(self, size: int = -1) -> BoundedBuffer:
+        if self._depth <= 0:
+            raise Fault(_LIMITS, "structures nest too deep")
+        left = self._size if size == -1 or size > self._size else size
+        return BoundedBuffer(self._data, self._budget, self._depth - 1, self._cur_pos, left)
+
+    def skip(self, size: int) -> None:
+        if size < 0:
+            raise Fault(_DECODING, "a negative length")
+        super().skip(size)
+
+
+def bounded(data: bytes, steps: int, depth: int) -> BoundedBuffer:
+    return BoundedBuffer(data, _Budget(steps), depth)
+
+
+def decode(kind: type[Any], buffer: BoundedBuffer) -> Any:
+    """A structure from the buffer. Raises Fault (BadDecodingError, BadEncodingLimitsExceeded)."""
+    try:
+        return ua_binary.struct_from_binary(kind, buffer)
+    except RecursionError:
+        raise Fault(_LIMITS, "values nest too deep") from None
+    except MALFORMED as error:
+        raise Fault(_DECODING, f"not a {kind.__name__}: {error}") from None
+
+
+def decode_node_id(buffer: BoundedBuffer) -> ua.NodeId:
+    """A node id, such as a message's type. Raises Fault."""
+    try:
+        return ua_binary.nodeid_from_binary(buffer)
+    except MALFORMED as error:
+        raise Fault(_DECODING, f"not a node id: {error}") from None

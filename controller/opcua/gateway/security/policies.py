@@ -1,0 +1,130 @@
+"""The security policies that are offered, and the making of one for a channel and its peer (Part 7, 6.6)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Final
+
+from asyncua import ua
+from asyncua.crypto import security_policies
+from asyncua.crypto.security_policies import SecurityPolicy, SecurityPolicyNone
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    load_der_private_key,
+    load_pem_private_key,
+)
+
+from controller.opcua.gateway.services import Fault
+from controller.opcua.gateway.settings import Settings
+
+NONE_URI: Final = SecurityPolicyNone.URI
+RSA_BITS: Final = range(2048, 4097)  # what all three policies allow
+NONCE_BYTES: Final = 32
+CERTIFICATE_BYTES_MAX: Final = 16_384  # with its chain
+_CHECKS: Final = ua.StatusCodes.BadSecurityChecksFailed
+
+
+def leaf_of(chain: bytes) -> x509.Certificate:
+    """The first certificate of a DER chain. Raises Fault(BadCertificateInvalid)."""
+    try:
+        if 0 < len(chain) <= CERTIFICATE_BYTES_MAX:
+            return x509.load_der_x509_certificate(chain[: _der_length(chain)])
+    except (ValueError, IndexError, x509.InvalidVersion):
+        pass
+    raise Fault(ua.StatusCodes.BadCertificateInvalid, "not an X.509 certificate in DER")
+
+
+def _der_length(der: bytes) -> int:
+    """Bytes of the first DER element."""
+    first = der[1]
+    if first < 0x80:
+        return 2 + first
+    count = first & 0x7F
+    return 2 + count + int.from_bytes(der[2 : 2 + count], "big")
+
+
+def rsa_key_of(certificate: x509.Certificate) -> RSAPublicKey:
+    """Its public key, when the policies allow it. Raises Fault(BadCertificateInvalid)."""
+    try:
+        key = certificate.public_key()
+    except ValueError:
+        key = None
+    if not isinstance(key, RSAPublicKey) or key.key_size not in RSA_BITS:
+        raise Fault(ua.StatusCodes.BadCertificateInvalid, "not an RSA key of 2048 to 4096 bits")
+    return key
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Our application certificate with its key; thumbprint: SHA-1, as peers name it."""
+
+    leaf: x509.Certificate
+    der: bytes
+    chain: bytes
+    key: RSAPrivateKey
+    thumbprint: bytes
+
+
+class Policies:
+    """What is offered. identity is None where only channels without security are served."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.identity = _identity(settings)
+        self.plain = settings.plain
+        self._offered: dict[str, type[SecurityPolicy]] = {}
+        self.modes: tuple[ua.MessageSecurityMode, ...] = ()
+        if self.identity is not None:
+            self.modes = tuple(ua.MessageSecurityMode[mode] for mode in settings.modes)
+            for name in settings.policies:
+                kind = getattr(security_policies, f"SecurityPolicy{name.replace('_', '')}")
+                self._offered[kind.URI] = kind
+
+    @property
+    def uris(self) -> tuple[str, ...]:
+        """The secured ones, in the order of the settings."""
+        return tuple(self._offered)
+
+    def check_mode(self, uri: str, mode: ua.MessageSecurityMode) -> None:
+        """Raises Fault(BadSecurityModeRejected)."""
+        allowed = (ua.MessageSecurityMode.None_,) if uri == NONE_URI else self.modes
+        if mode not in allowed:
+            raise Fault(ua.StatusCodes.BadSecurityModeRejected, f"mode {mode} is not offered")
+
+    def make(
+        self, uri: str, mode: ua.MessageSecurityMode | None, peer: x509.Certificate | None
+    ) -> SecurityPolicy:
+        """A policy with cryptography of its own; mode None: any, to read the request that says it.
+
+        Raises Fault(BadSecurityPolicyRejected).
+        """
+        if uri == NONE_URI and peer is None:
+            return SecurityPolicyNone()  # type: ignore[no-untyped-call]
+        kind = self._offered.get(uri)
+        if kind is None or self.identity is None or peer is None:
+            raise Fault(ua.StatusCodes.BadSecurityPolicyRejected, f"the policy {uri[:80]!r} is not offered")
+        wanted = self.modes[0] if mode is None else mode
+        policy: SecurityPolicy = kind(peer, self.identity.leaf, self.identity.key, wanted)  # type: ignore[no-untyped-call]
+        return policy
+
+    def asymmetric(self, uri: str) -> type[Any] | None:
+        """The policy class of a URI, for the secrets and signatures of user tokens."""
+        return self._offered.get(uri)
+
+
+def _identity(settings: Settings) -> Identity | None:
+    if not settings.certificate:
+        return None
+    leaf = leaf_of(settings.certificate)
+    load = load_pem_private_key if settings.key.lstrip().startswith(b"-----") else load_der_private_key
+    key = load(settings.key, password=None)
+    if not isinstance(key, RSAPrivateKey):
+        raise ValueError("the gateway's key is no RSA key")
+    der = leaf.public_bytes(Encoding.DER)
+    return Identity(leaf, der, settings.certificate, key, thumbprint_of(der))
+
+
+def thumbprint_of(der: bytes) -> bytes:
+    return hashlib.sha1(der, usedforsecurity=False).digest()
