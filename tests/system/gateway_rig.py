@@ -31,6 +31,7 @@ from controller.core.inputs import Batch, LinkUp
 from controller.doors.commands import Commands
 from controller.doors.feed import Feed
 from controller.loop import Clock, Inbox, Loop
+from controller.opcua.gateway.channel import Trust
 from controller.opcua.gateway.listening import Listening, listen
 from controller.opcua.gateway.security.limits import Counters
 from controller.opcua.gateway.security.policies import Policies
@@ -89,13 +90,15 @@ def limited(**changes: Any) -> Settings:
 class DemoUsers:
     """As in the demo: viewer .. admin with the password demo-NAME; nobody is a viewer."""
 
-    async def authenticate(self, token: Any, *, session: Session, **_: Any) -> Caller:
+    async def authenticate(self, token: Any, *, session: Session, verify: Any, **_: Any) -> Caller:
         from controller.core.roles import LADDER
         from controller.opcua.gateway.services import Fault
 
         place = f"opcua:{session.id.Identifier!s}"
         if token is None:
             return Caller("", "viewer", place)
+        if isinstance(token, ua.X509IdentityToken) and verify(token.CertificateData):
+            return Caller("by certificate", "operator", place)
         name = getattr(token, "UserName", "")
         if name not in LADDER or token.Password != f"demo-{name}".encode():
             raise Fault(ua.StatusCodes.BadUserAccessDenied)
@@ -231,6 +234,7 @@ async def bare(
     chosen: Settings | None = None,
     tables: Sequence[Services] = (),
     authentication: Authenticates | None = None,
+    trust: Trust = lambda _: None,
     **parts: Any,
 ) -> AsyncIterator[Rig]:
     """Wire, channel and sessions alone, with the service tables and gateway parts that a test needs."""
@@ -240,7 +244,7 @@ async def bare(
     names = ("space", "values", "conditions", "histories", "subscriptions", "orders", "audit")
     given: dict[str, Any] = {name: parts.get(name) for name in names}
     gateway = Gateway(plant=parts.get("plant") or tutorial(), settings=chosen, sessions=sessions, **given)
-    async with listen(gateway, chosen, tables, policies, lambda _: None) as listening:
+    async with listen(gateway, chosen, tables, policies, trust) as listening:
         yield Rig(gateway, listening)
 
 

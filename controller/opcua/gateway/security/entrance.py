@@ -1,0 +1,94 @@
+"""What the gateway needs at its door, from one data directory: certificate, trust list, people."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.doors.accounts import AccountError, Accounts, DemoAccounts, demo_passwords
+from controller.doors.logins import Logins
+from controller.opcua.certificates import Store, StoreError, ensure
+from controller.opcua.gateway.channel import Trust
+from controller.opcua.gateway.security.authentication import Authentication, Login
+from controller.opcua.gateway.security.limits import QuietLog
+from controller.opcua.gateway.security.trust import trusting, trusting_anybody
+from controller.opcua.gateway.sessions import Sessions
+from controller.opcua.gateway.settings import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """certificate and key as Settings want them; uri: the application's, which is the certificate's."""
+
+    certificate: bytes
+    key: bytes
+    uri: str
+    trust: Trust
+    authentication: Authentication
+
+    def send_away(self, sessions: Sessions) -> int:
+        """Ends the sessions of people who were removed, locked or put lower since; to be called now and then.
+
+        Costs one stat of the users file while it has not changed.
+        """
+        if not self.authentication.changed():
+            return 0
+        gone = [one for one in sessions.all() if one.active and not self.authentication.stands(one.caller)]
+        for session in gone:
+            sessions.end(session, delete_subscriptions=True)
+        return len(gone)
+
+
+@contextmanager
+def entrance(
+    plant: str,
+    data: Path,
+    limits: Limits,
+    *,
+    demo: bool = False,
+    tell: Callable[[Login], None] = lambda _: None,
+    now_s: Callable[[], float] = time.monotonic,
+) -> Iterator[Entrance]:
+    """Of one data directory; the certificate is made if there is none. tell: hears of each login.
+
+    demo: viewer .. admin with the password demo-NAME from this machine, any client certificate.
+    Raises StoreError, Unreadable and AccountError, which name what helps.
+    """
+    store = Store.of(data)
+    made = ensure(store, plant)
+    accounts = DemoAccounts() if demo else real_accounts(data)
+    logins = Logins(
+        accounts, limit=limits.logins_failed, lockout_s=limits.lockout_s, here_only=demo, now_s=now_s
+    )
+    try:
+        yield Entrance(
+            made.certificate.der,
+            _key(store),
+            made.certificate.application_uri,
+            trusting_anybody if demo else trusting(store, QuietLog("opcua", now_s)),
+            Authentication(logins, tell),
+        )
+    finally:
+        logins.close()
+
+
+def real_accounts(data: Path) -> Accounts:
+    """The people of a data directory. Raises AccountError for a broken file and for the demo's passwords."""
+    accounts = Accounts.of(data)
+    if known := demo_passwords(accounts):
+        names = ", ".join(known)
+        raise AccountError(
+            f"the password of {names} is the demo's, which everybody knows: "
+            f"`heloop users passwd {known[0]}` or `heloop users remove {known[0]}`"
+        )
+    return accounts
+
+
+def _key(store: Store) -> bytes:
+    try:
+        return store.key.read_bytes()
+    except OSError as error:
+        raise StoreError(f"{store.key} cannot be read: {error.strerror}; `heloop certs doctor`") from error
