@@ -89,12 +89,17 @@ ANY_CHANGE: Final = DataFilter()
 _NUMBER_TYPES: Final = frozenset(range(2, 12))
 
 
+def is_given(filter_: Any) -> bool:
+    """Whether the client sent a filter at all; a null one arrives as an empty ExtensionObject."""
+    return filter_ is not None and not (isinstance(filter_, ua.ExtensionObject) and filter_.TypeId.is_null())
+
+
 def data_filter(given: Any, value: ua.DataValue, span: float | None) -> DataFilter:
     """A DataChangeFilter for a Value attribute; value: as it is now; span: of its EURange, None without one.
 
     Raises Fault.
     """
-    if given is None or (isinstance(given, ua.ExtensionObject) and given.TypeId.is_null()):
+    if not is_given(given):
         return ANY_CHANGE
     if isinstance(given, ua.EventFilter):
         raise Fault(StatusCodes.BadFilterNotAllowed)
