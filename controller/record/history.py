@@ -86,6 +86,23 @@ class History:
             for tag, (wanted, rows, texts) in found.items()
         }
 
+    def extent(self, tag: str) -> tuple[int, int] | None:
+        """(first, last) times between which all rows of the tag lie; wider in the journal's tail.
+
+        None: it has none. Raises Missing for a tag that was never recorded.
+        """
+        _, mine, theirs = self._numbers(tag, None)
+        edges: list[int] = []
+        if mine and self._journal is not None and (span := self._journal.span(self._cursor())):
+            edges += span
+        for number in theirs:
+            edges += self._edges(number)
+        return (min(edges), max(edges)) if edges else None
+
+    def until_ns(self) -> int:
+        """When the journal was last written: until then the newest value of every tag is known to stand."""
+        return self._journal.last_ns() if self._journal is not None else 0
+
     def names(self) -> list[str]:
         """Every tag that was ever recorded."""
         names = (
@@ -189,6 +206,21 @@ class History:
             [number for number, its in mine if its == wanted],
             [number for number, its in theirs if its == wanted],
         )
+
+    def _edges(self, number: int) -> list[int]:
+        """Times of the first and the last that is folded in."""
+        assert self._db is not None
+        edge = (
+            "SELECT {0}({1}_ns) FROM chunks WHERE tag=? AND hour=(SELECT {0}(hour) FROM chunks WHERE tag=?)"
+        )
+        found = [
+            self._db.execute(edge.format(function, column), (number, number)).fetchone()[0]
+            for function, column in (("min", "first"), ("max", "last"))
+        ]
+        for function in ("min", "max"):
+            query = f"SELECT {function}(time_ns) FROM texts WHERE tag=?"  # noqa: S608
+            found.append(self._db.execute(query, (number,)).fetchone()[0])
+        return [time_ns for time_ns in found if time_ns is not None]
 
     def _folded(
         self, numbers: Sequence[int], from_ns: int, to_ns: int

@@ -225,6 +225,22 @@ class Reader:
                 start = rows[-1][0]
                 yield from _chosen(rows, wanted, from_ns, to_ns)
 
+    def span(self, after: int = 0) -> tuple[int, int] | None:
+        """(first, last) times between which all rows of the blocks after the cursor lie; None: no block."""
+        late_ns = int(self.meta("late_ns") or 0)
+        query = "SELECT first_ns, last_ns FROM samples WHERE id IN (?, ?)"
+        edges = [row for ends in self._ranges("samples", after, None, None) for row in self._all(query, ends)]
+        if not edges:
+            return None
+        return min(row[0] for row in edges) - SLACK_NS - late_ns, max(row[1] for row in edges) + SLACK_NS
+
+    def last_ns(self) -> int:
+        """When the newest block was received; 0: there is none."""
+        row = self._get(
+            lambda db: db.execute("SELECT last_ns FROM samples ORDER BY id DESC LIMIT 1").fetchone()
+        )
+        return int(row[0]) if row else 0
+
     def _ranges(
         self, table: str, after: int, from_ns: int | None, to_ns: int | None
     ) -> list[tuple[int, int]]:
