@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -231,7 +231,7 @@ def test_another_decoder_reads_what_is_encoded(
     found = decoded(wire.history_data(answer, kind, ["é", "on"])).DataValues
     assert [value.Value.Value if value.Value is not None else None for value in found] == expected
     assert [value.StatusCode.value for value in found] == status
-    assert found[0].SourceTimestamp == datetime(2026, 1, 5, 1, 0)  # noqa: DTZ001
+    assert found[0].SourceTimestamp == datetime(2026, 1, 5, 1, 0, tzinfo=UTC)
     assert found[0].ServerTimestamp is None
     assert wire.nanoseconds(found[1].SourceTimestamp) == T0 + S
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -33,7 +33,7 @@ _KINDS: Final[dict[ua.VariantType, str]] = {
 }
 _VALUE, _STATUS, _SOURCE = 0x01, 0x02, 0x04
 _FILETIME_OF_EPOCH: Final = 116_444_736_000_000_000  # 100 ns since 1601 (Part 6, 5.2.2.5)
-_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  asyncua's times are naive UTC
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # 1601-01-01 is the DateTime that says "none" (Part 6, 5.2.2.5); 9999-12-31 is the largest, "unending".
 _NO_TIME_NS: Final = -11_644_473_600 * 10**9
 _LATEST_NS: Final = 253_402_214_400 * 10**9
@@ -47,12 +47,8 @@ def nanoseconds(time: datetime | None) -> int | None:
     """Since 1970, UTC; None where the client named no time."""
     if time is None:
         return None
-    time_ns = (time.replace(tzinfo=None) - _EPOCH) // timedelta(microseconds=1) * 1000
+    time_ns = (time.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) * 1000
     return None if time_ns <= _NO_TIME_NS else min(time_ns, _LATEST_NS)
-
-
-def utc(time_ns: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=time_ns // 1000)
 
 
 def history_data(points: Points, kind: ua.VariantType, texts: Sequence[str] = ()) -> ua.ExtensionObject:
