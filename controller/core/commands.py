@@ -15,7 +15,7 @@ from controller.core.demand import ATTEMPTS_MAX, Settle, Situation, Want, asks, 
 from controller.core.durable import PENDING, Flight
 from controller.core.flights import TRANSPORT_S, Flights, Live
 from controller.core.handshake import Outcome
-from controller.core.interlocks import Interlocks
+from controller.core.interlocks import UNKNOWN, Interlocks
 from controller.core.starts import Starts
 from controller.plant.plant import Command, CommandEffect, Plant, Word
 
@@ -108,7 +108,10 @@ class Commands:
             trip = self.interlocks.record(interlock).trip
             if trip is not None and index in trip.effects and self.interlocks.stands(interlock):
                 settle = (self.plant.interlocks[interlock].name, trip.number, index)
-                wants.append(Want(settle, rank, trip.effects[index]))
+                effect = trip.effects[index]
+                blind = trip.reason == UNKNOWN and effect.how == "unreachable"
+                moot = blind and self.interlocks.logics[interlock].live.demand is Tri.FALSE
+                wants.append(Want(settle, rank, effect, moot))
         return wants
 
     def _may_overtake(self, command: Command, live: Live, flight: Flight, wants: list[Want]) -> bool:
@@ -194,7 +197,7 @@ class Commands:
         for want in wants:
             now, due_s = asks(want.effect, situation, self.decisions.now.mono_s)
             live.due_s = min(live.due_s, due_s)
-            if now:
+            if now and not want.moot:
                 asking.append(want)
         return asking
 

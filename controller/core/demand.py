@@ -9,6 +9,9 @@ new sequence number and at most ATTEMPTS_MAX times in all, only
   not take effect and the PLC's Good echo shows that it did not take the command either;
 - after `done`, when Good feedback shows for as long as the word may take that somebody has undone it
   (`command.undone`; at once when nothing had been sent, because the feedback was there `already`).
+
+What was never sent is not sent later for a trip that came of not seeing, once it sees that nothing is
+wrong: the PLC was away, has run by itself meanwhile, and well.
 """
 
 from __future__ import annotations
@@ -29,11 +32,15 @@ Settle = tuple[str, int, int]  # interlock, trip number, effect index
 
 
 class Want(NamedTuple):
-    """One effect of one standing trip that asks for a word of this command; rank 0 is the safest."""
+    """One effect of one standing trip that asks for a word of this command; rank 0 is the safest.
+
+    moot: nothing is to be sent for it any more.
+    """
 
     settle: Settle
     rank: int
     effect: EffectRecord
+    moot: bool = False
 
 
 class Situation(NamedTuple):

@@ -393,6 +393,26 @@ def test_a_plc_that_never_comes_trips_after_the_grace_and_the_unknown_delay() ->
     assert stage.words() == ["shut"], "the valve's PLC is reachable"
 
 
+@pytest.mark.parametrize(("value", "sent"), [(9.0, []), (float("nan"), ["shut"]), (11.0, ["shut"])])
+def test_what_tripped_blind_on_a_plc_that_was_away_sends_nothing_once_it_sees_that_all_is_well(
+    value: float, sent: list[str]
+) -> None:
+    """Causes and effects on one PLC: it has run by itself meanwhile, and well."""
+    draft = Draft()
+    draft.plc("L")
+    tag = draft.tag("PT-803")
+    draft.interlock("S-11", Compare(tag, ">", 10.0), [CommandEffect(valve(draft, "XV-811", 0), "shut")])
+    stage = Stage(draft.build())
+    stage.connect(values={"PT-803": 1.0, "XV-811.ZSC": 0.0})
+    stage.lose(0)
+    stage.advance(40.0)
+    assert stage.last("interlock.tripped").data["reason"] == "unknown"
+    stage.connect(0, values={"PT-803": value, "XV-811.ZSC": 0.0})
+    stage.advance(60.0)
+    assert stage.words()[:1] == sent
+    assert tripped(stage, "S-11"), "latched: a person resets it"
+
+
 def test_a_permissive_is_withheld_by_its_interlock_and_nothing_trips() -> None:
     draft = Draft()
     draft.plc("L")

@@ -435,3 +435,21 @@ def test_the_small_plant_keeps_bag_compressor_storage_dewar_and_room_air() -> No
     assert {"LT-201", "XS-301", "PT-401", "LT-801", "AT-941", "TT-752", "TT-521"} <= set(small.index)
     acting = [one.name for one in small.interlocks if one.by is By.SERVICE]
     assert acting == [f"S-{n:02}" for n in range(1, 7)]
+
+
+@pytest.mark.parametrize("command", ["C-301.CMD", "C-351.CMD"])
+def test_a_compressor_is_started_at_most_six_times_an_hour(command: str) -> None:
+    """I-13: the PLC inhibits the seventh, and a person who asks is told how long to wait."""
+    found = next(one for one in plant().commands if one.name == command)
+    assert found.named("start").at_most == (6, 3600.0)
+    assert found.named("stop").at_most is None
+
+
+def test_a_loaded_purifier_trips_once_though_its_load_is_a_noisy_figure() -> None:
+    """KQ-517 is computed from a pressure drop; a percent of noise around 85 is no second trip (F10)."""
+    one = rule("I-17")
+    assert one.reset.condition is not None
+    below = {plant().tags[leaf.tag].name: leaf for leaf in leaves(one.reset.condition)}
+    assert isinstance(below["KQ-517"], Compare)
+    assert (below["KQ-517"].op, below["KQ-517"].limit) == ("<", 80.0)
+    assert below.keys() == {"LT-509", "KQ-517"}
