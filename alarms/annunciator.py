@@ -179,6 +179,7 @@ class Annunciator:
             "priority": alarm.priority,
             "value": point.value(sight),
             "quality": point.quality(sight),
+            **point.watch.about(sight),
         }
         if point.group:
             cover = self._join(point, data, cover)

@@ -9,7 +9,7 @@ come from the plant again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Final
@@ -26,7 +26,7 @@ from alarms.gates import NOTHING, Backlog, Flags, TagGates, Tags, plain
 from alarms.layout import TagNames, build
 from alarms.lifecycle import Facts, NotAllowedError, State, displayed
 from alarms.limits import Gate, Sight
-from alarms.model import SEVERITY, Alarm
+from alarms.model import SEVERITY, Alarm, Condition, Telling, Told, parts
 from alarms.operations import Code, Deed, Filter, Operation, Refusal, decide, denied
 from alarms.point import Point
 from alarms.records import Kind, Record, Recorded
@@ -86,12 +86,37 @@ class AlarmEngine:
         self._backlog = Backlog(size)
         self._readers: dict[int, list[tuple[Gate, Unit]]] = {}
         self._first = np.zeros(size, np.bool_)  # tags read by what must be looked at before the rest
+        self.settings = settings
         self._annunciator = Annunciator(self.book, self.names, self.suppressions, self.groups, settings)
         self._endings = Endings()
         self._closing: dict[str, float] = {}
         self._ages: tuple[TagGates, list[tuple[int, int]]] | None = None
         self._carried: set[str] = set()
         self._started = False
+        self._told: dict[str, Telling] = {}
+        self._listeners: dict[str, list[Unit]] = {}
+        for unit, condition in self._conditions():
+            for part in parts(condition):
+                if isinstance(part, Told):
+                    self._listeners.setdefault(part.fact, []).append(unit)
+
+    def _conditions(self) -> Iterator[tuple[Unit, Condition]]:
+        for point in self.points.values():
+            if point.alarm.enabled:
+                yield point, point.alarm.condition
+        for suppressor in self.suppressors.values():
+            yield suppressor, suppressor.rule.condition
+
+    def tell(self, fact: str, telling: Telling | None) -> None:
+        """What somebody else has decided, between two steps; None: it is over."""
+        if self._told.get(fact) == telling:
+            return
+        if telling is None:
+            del self._told[fact]
+        else:
+            self._told[fact] = telling
+        for unit in self._listeners.get(fact, ()):
+            self._agenda.put(unit)
 
     # --- restoring -----------------------------------------------------------------------------
 
@@ -218,6 +243,7 @@ class AlarmEngine:
             plain(gates.reported_s),
             plain(gates.moved_s),
             self.book.active,
+            self._told,
         )
 
     def _work(self, sight: Sight, budget: int) -> int:

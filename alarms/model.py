@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Side(StrEnum):
@@ -224,6 +225,25 @@ class Standing:
     alarm: str
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Somebody else decides: true from when the engine is told of `fact` ('S-05.TRIP') until it is over.
+
+    tags: what that decision lives on, so that a lost link can speak for it.
+    """
+
+    fact: str
+    tags: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What stands behind a fact: in words, and as data that is recorded with the alarm."""
+
+    text: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
 Condition = (
     Level
     | Rate
@@ -242,8 +262,9 @@ Condition = (
     | Not
     | Held
     | Standing
+    | Told
 )
-OnStatus = (Quality, Stale, Frozen)
+NotProcess = (Quality, Stale, Frozen, Told)
 
 
 def parts(condition: Condition) -> Iterator[Condition]:
@@ -260,9 +281,9 @@ def parts(condition: Condition) -> Iterator[Condition]:
 
 
 def counts_wall_time(condition: Condition) -> bool:
-    """Delays of what is about links and instruments, not about the process, run on wall seconds."""
+    """Delays of what is about links, instruments and handshakes, not the process, run on wall seconds."""
     leaves = [part for part in parts(condition) if not isinstance(part, All | AnyOf | Vote | Not)]
-    return all(isinstance(leaf, OnStatus) for leaf in leaves)
+    return all(isinstance(leaf, NotProcess) for leaf in leaves)
 
 
 # --- the alarm -------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from alarms.limits.combine import CountWatch, HeldWatch, NotWatch, StandingWatch, VoteWatch
+from alarms.limits.combine import CountWatch, HeldWatch, NotWatch, StandingWatch, ToldWatch, VoteWatch
 from alarms.limits.curve import CurveWatch
 from alarms.limits.discrete import BitWatch, DiscrepancyWatch, DiscreteWatch
 from alarms.limits.level import DifferenceWatch, LevelWatch
@@ -31,6 +31,7 @@ from alarms.model import (
     Skew,
     Stale,
     Standing,
+    Told,
     Vote,
 )
 
@@ -72,5 +73,7 @@ def watch(condition: Condition) -> Watch:  # noqa: PLR0911, PLR0912, C901 - one 
             return HeldWatch(condition, watch(term))
         case Standing():
             return StandingWatch(condition)
+        case Told():
+            return ToldWatch(condition)
         case _:
             assert_never(condition)

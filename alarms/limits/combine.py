@@ -11,7 +11,7 @@ from math import inf
 from typing import Any
 
 from alarms.limits.watch import Delay, Names, Sight, Watch
-from alarms.model import Count, Held, Standing
+from alarms.model import Count, Held, Standing, Told
 from alarms.signal import Tri, vote
 
 
@@ -38,6 +38,9 @@ class _Combined(Watch):
         for place, term in enumerate(self.terms):
             if str(place) in memory:
                 term.recall(memory[str(place)], sight)
+
+    def about(self, sight: Sight) -> dict[str, Any]:
+        return {key: value for term in self.terms for key, value in term.about(sight).items()}
 
     def ask(self, sight: Sight) -> list[Tri]:
         answers = [term.look(sight) for term in self.terms]
@@ -122,6 +125,27 @@ class StandingWatch(Watch):
 
     def say(self, sight: Sight, names: Names) -> str:  # noqa: ARG002
         return f"{self._rule.alarm} {'stands' if self._rule.alarm in sight.active else 'does not stand'}"
+
+
+class ToldWatch(Watch):
+    """Somebody else decides. No gate: the engine looks again when it is told."""
+
+    __slots__ = ("_rule",)
+
+    def __init__(self, rule: Told) -> None:
+        super().__init__()
+        self._rule = rule
+
+    def look(self, sight: Sight) -> Tri:
+        return Tri.of(self._rule.fact in sight.told)
+
+    def about(self, sight: Sight) -> dict[str, Any]:
+        telling = sight.told.get(self._rule.fact)
+        return {} if telling is None else dict(telling.data)
+
+    def say(self, sight: Sight, names: Names) -> str:  # noqa: ARG002
+        telling = sight.told.get(self._rule.fact)
+        return f"nothing is told of {self._rule.fact}" if telling is None else telling.text
 
 
 class CountWatch(_Combined):

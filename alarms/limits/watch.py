@@ -13,6 +13,7 @@ from math import inf, isnan, nextafter
 from typing import Any, Protocol
 
 from alarms.comparison import Debounced, debounce
+from alarms.model import Telling
 from alarms.signal import SEVERITY_MASK, UNCERTAIN, Tri
 
 
@@ -22,6 +23,7 @@ class Sight:
 
     reported_s, moved_s: monotonic second of the last report and of the last movement, by tag index
     (only of tags that a stale or frozen condition watches). active: ids of the alarms that stand.
+    told: facts that others decide, by name.
     """
 
     values: Sequence[float]
@@ -32,6 +34,7 @@ class Sight:
     reported_s: Sequence[float]
     moved_s: Sequence[float]
     active: Mapping[str, object]
+    told: Mapping[str, Telling]
 
 
 class Gate:
@@ -99,6 +102,10 @@ class Watch(ABC):
 
     def recall(self, memory: Mapping[str, Any], sight: Sight) -> None:  # noqa: B027
         """Takes back what `memory` gave, in a new process with new clocks."""
+
+    def about(self, sight: Sight) -> dict[str, Any]:  # noqa: ARG002 - most have nothing to add
+        """What is recorded with the alarm besides value and quality."""
+        return {}
 
     @abstractmethod
     def say(self, sight: Sight, names: Names) -> str:

@@ -27,6 +27,7 @@ from alarms.model import (
     Skew,
     Stale,
     Standing,
+    Told,
     Vote,
 )
 from controller.core.wording import in_unit, number, span
@@ -55,6 +56,9 @@ def words(plant: Plant, condition: Condition) -> str:  # noqa: PLR0911 - one lin
             return f"{times} times within {span(window_s)}: {words(plant, term)}"
         case Standing(alarm):
             return f"{alarm} stands"
+        case Told(fact):
+            name, _, what = fact.rpartition(".")
+            return f"{name} stands tripped" if what == "TRIP" else f"an effect of {name} is missing"
         case Discrepancy():
             return _discrepancy(plant, condition)
     return _of_tag(plant, condition)

@@ -6,7 +6,7 @@ Its durable state is a fold of its own records, which are journal events like al
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -16,9 +16,11 @@ from alarms.lifecycle import State
 from alarms.operations import Action, Filter, Operation
 from alarms.records import Kind, Record, Recorded
 from controller.core.clock import Due, Now
+from controller.core.durable import Durable
 from controller.core.effects import Event
 from controller.core.image import Image, Tags
 from controller.core.inputs import Request
+from controller.core.trip_facts import effect_telling, trip_telling
 from controller.plant.plant import Plant
 
 KINDS: Final = frozenset(kind.value for kind in Kind)
@@ -37,8 +39,11 @@ class Alarming:
             plant.first_out_groups,
             size=len(plant.tags),
             tags=[(tag.name, tag.unit) for tag in plant.tags],
+            settings=plant.annunciator,
         )
         self._asked: list[Event] = []
+        self._interlocks = {rule.name: rule for rule in plant.interlocks}
+        self._told = False
         self.by_tag: dict[str, list[str]] = {}
         for alarm in plant.alarms:
             self.by_tag.setdefault(alarm.source, []).append(alarm.id)
@@ -50,6 +55,14 @@ class Alarming:
         events = [*self._asked, *(_event(record) for record in step.records)]
         self._asked = []
         return events, Due(step.due.plant_s, step.due.mono_s)
+
+    def tell(self, stirred: Collection[str], durable: Durable) -> None:
+        """What has become of these interlocks; the first time of all, for trips survive a restart."""
+        for name in stirred if self._told else self._interlocks:
+            rule, record = self._interlocks[name], durable.interlock(name)
+            self.engine.tell(rule.trip_fact, trip_telling(rule, record))
+            self.engine.tell(rule.effect_fact, effect_telling(rule, record))
+        self._told = True
 
     # --- durable state -------------------------------------------------------------------------
 

@@ -129,6 +129,8 @@ class Core:
     def evaluate(self, now: Now, inputs: Sequence[Input], budget: int) -> Step:  # noqa: ARG002
         """Alarms, after everything that acts, on the image that `protect` left."""
         reported, self.decisions.changed = self.decisions.changed, []
+        stirred, self.decisions.stirred = self.decisions.stirred, set()
+        self.alarming.tell(stirred, self.durable)
         events, due = self.alarming.evaluate(now, reported, budget)
         return Step(tuple(events), due)
 

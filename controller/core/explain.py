@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from alarms.signal import Tri, is_good
 from controller.core.clock import Now
 from controller.core.durable import Trip
-from controller.core.logic import Logic, read
+from controller.core.logic import Logic
 from controller.core.status import BYPASSED, CLEAR, TRIPPED, state_of
 from controller.core.wording import reading, rule, span
-from controller.plant.plant import By, Command, Permissive
+from controller.plant.plant import By, Command, Permissive, tags_of
 from controller.plant.tags import Derived, Tag
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def about_tag(core: Core, tag: Tag, now: Now) -> str:
     sentences = [", ".join(parts)]
     for logic in core.interlocks.logics:
         for cause, answer in zip(logic.rule.causes, logic.live.answers, strict=True):
-            if index in set(read(cause.condition)):
+            if index in set(tags_of(cause.condition)):
                 state = state_of(logic, core.interlocks.record(logic.rule.index))
                 sentences.append(
                     f"{logic.rule.name} ({state}) watches {rule(core.plant, cause.condition)}: "

@@ -30,6 +30,7 @@ from controller.plant.plant import (
     Tripped,
     Vote,
     WithholdEffect,
+    tags_of,
 )
 from controller.plant.tags import Derived
 
@@ -88,13 +89,13 @@ class Logic:
         self.while_ = None if rule.while_ is None else compiled(rule.while_, strict=True)
         self.reset = None if rule.reset.condition is None else compiled(rule.reset.condition, strict=True)
         self.live = Live(answers=[Tri.UNKNOWN] * len(rule.causes))
-        self.reads = [tuple(dict.fromkeys(read(cause.condition))) for cause in rule.causes]
+        self.reads = [tuple(dict.fromkeys(tags_of(cause.condition))) for cause in rule.causes]
         self.limits = [in_words(plant, cause.condition) for cause in rule.causes]
         self.cause_tags = tuple(dict.fromkeys(tag for node in self.causes for tag in node.tags()))
         nodes = [*self.causes, *(node for node in (self.while_, self.reset) if node is not None)]
         checked = [effect.condition for effect in rule.effects if isinstance(effect, CheckedEffect)]
         self.tags = frozenset(tag for node in nodes for tag in node.tags()) | frozenset(
-            tag for condition in checked for tag in read(condition)
+            tag for condition in checked for tag in tags_of(condition)
         )
         self.others = frozenset(other for node in nodes for other in node.others())
         self._plcs = {tag: frozenset(plcs_of(plant, tag)) for tag in self.cause_tags}
@@ -198,17 +199,3 @@ def subject(plant: Plant, condition: Condition) -> tuple[str, str]:
         case Not():
             tag_name, value = subject(plant, condition.term)
             return tag_name, f"not {value}"
-
-
-def read(condition: Condition) -> Iterator[int]:
-    """The tags that a condition reads."""
-    match condition:
-        case Compare() | State():
-            yield condition.tag
-        case Vote():
-            for term in condition.terms:
-                yield from read(term)
-        case Not():
-            yield from read(condition.term)
-        case Tripped():
-            return

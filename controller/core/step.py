@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from controller.core.clock import Now
 from controller.core.durable import Durable
 from controller.core.effects import Effect, Event, Reconnect, Reply, Values, Write
+from controller.core.trip_facts import concerned
 
 SEVERITY = {  # OPC UA Part 5, 6.4.2: 1 (information) to 1000 (catastrophic)
     "interlock.tripped": 800,
@@ -24,6 +25,8 @@ SEVERITY = {  # OPC UA Part 5, 6.4.2: 1 (information) to 1000 (catastrophic)
     "epoch.refused": 900,
     "bypass.active": 500,
     "interlock.unknown": 500,
+    "certificate.expired": 700,
+    "certificate.expiring": 300,
     "command.no_echo": 500,
     "permissive.withheld": 400,
     "check.inhibited": 400,
@@ -41,6 +44,7 @@ class Decisions:
         self._writes: list[Write] = []
         self._rest: list[Effect] = []
         self.changed: list[NDArray[np.int32]] = []  # tags with a new value or status, for the alarms
+        self.stirred: set[str] = set()  # interlocks to which something happened, for the alarms
 
     def say(
         self, kind: str, source: str, text: str, data: dict[str, Any], severity: int | None = None
@@ -48,6 +52,7 @@ class Decisions:
         level = SEVERITY.get(kind, 100) if severity is None else severity
         event = Event(kind, source, text, self.now.utc_ns, self.now.plant_s, level, data)
         self.durable.apply(event)
+        self.stirred.update(concerned(event))
         self._rest.append(event)
         return event
 

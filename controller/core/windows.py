@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from controller.core.clock import Now
 from controller.core.image import Image
-from controller.core.logic import read
 from controller.core.step import Decisions
-from controller.plant.plant import Plant
+from controller.plant.plant import Plant, tags_of
 
 BEFORE_S: Final = 60.0  # wall
 AFTER_S: Final = 60.0
@@ -44,7 +43,7 @@ class Windows:
     def __init__(self, plant: Plant) -> None:
         self.plant = plant
         causes = [cause for rule in plant.interlocks for cause in rule.causes]
-        tags = sorted({tag for cause in causes for tag in read(cause.condition)})
+        tags = sorted({tag for cause in causes for tag in tags_of(cause.condition)})
         self._row = {tag: row for row, tag in enumerate(tags)}
         self._row_of: NDArray[np.intp] = np.full(len(plant.tags), -1, np.intp)
         self._row_of[tags] = np.arange(len(tags))

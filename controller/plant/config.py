@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from controller.plant.build.alarm_rules import build_rules
+from controller.plant.build.annunciator import build_annunciator
 from controller.plant.build.commands import build_command, build_handshake, build_permissives
 from controller.plant.build.conditions import Conditions
 from controller.plant.build.derived import build_derived
@@ -22,6 +23,7 @@ from controller.plant.build.interlocks import build_interlocks
 from controller.plant.build.plcs import build_plcs
 from controller.plant.build.suppressions import build_groups, build_suppressions, check_rules
 from controller.plant.build.tags import NodesSeen, build_tag
+from controller.plant.build.trip_alarms import add_trips
 from controller.plant.checks import check_circles, check_unused, check_words, fast_tags
 from controller.plant.document import Document
 from controller.plant.draft import Draft, Item, read_alarms, read_interlocks, read_plant, read_plc
@@ -168,7 +170,7 @@ def _build(draft: Draft, text_hash: str) -> Plant | None:
             build_command(command_item, draft, plain)
     permissives = build_permissives(draft)
     order = {item.entry.name: i for i, item in reversed(list(enumerate(draft.interlock_items)))}
-    interlocks = build_interlocks(draft, permissives, Conditions(draft, order))
+    interlocks = draft.interlocks = build_interlocks(draft, permissives, Conditions(draft, order))
     plcs = build_plcs(draft)
     check_words(interlocks, draft)
     check_circles(interlocks, draft)
@@ -185,6 +187,7 @@ def _build(draft: Draft, text_hash: str) -> Plant | None:
 def _alarms(draft: Draft, plcs: list[Plc], watched: set[int]) -> dict[str, Any]:
     """The alarm system as fields of the plant."""
     rules = build_rules(draft, plcs, watched)
+    add_trips(draft, draft.interlocks, rules)
     suppressions = build_suppressions(draft, rules, plcs)
     groups = build_groups(draft, rules)
     check_rules(draft, rules, suppressions, groups)
@@ -192,6 +195,7 @@ def _alarms(draft: Draft, plcs: list[Plc], watched: set[int]) -> dict[str, Any]:
         "alarms": tuple(rules.alarms.values()),
         "suppressions": suppressions,
         "first_out_groups": groups,
+        "annunciator": build_annunciator(draft),
     }
 
 

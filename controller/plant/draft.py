@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from controller.plant.document import Document, Place
-from controller.plant.plant import Command
+from controller.plant.plant import Command, Interlock
 from controller.plant.problems import Problems
 from controller.plant.schema.alarmfile import (
     AlarmEntry,
     AlarmFile,
+    AnnunciatorEntry,
     ClassEntry,
     FirstOutEntry,
     SuppressionEntry,
@@ -55,8 +56,10 @@ class Draft:
     class_items: list[Item[ClassEntry]] = field(default_factory=list)
     suppression_items: list[Item[SuppressionEntry]] = field(default_factory=list)
     first_out_items: list[Item[FirstOutEntry]] = field(default_factory=list)
+    annunciator: Item[AnnunciatorEntry] | None = None
     tags: dict[str, Tag] = field(default_factory=dict)
     commands: dict[str, Command] = field(default_factory=dict)
+    interlocks: list[Interlock] = field(default_factory=list)
     declared: dict[str, dict[str, Place]] = field(default_factory=dict)  # 'tag' | 'command' | ...
     incomplete: bool = False
     counts: dict[str, int] = field(
@@ -124,6 +127,10 @@ def read_alarms(document: Document, draft: Draft) -> None:
     draft.class_items = _items(ClassEntry, place / "classes", draft, "class")
     draft.suppression_items = _items(SuppressionEntry, place / "suppressions", draft, "suppression")
     draft.first_out_items = _items(FirstOutEntry, place / "first_out", draft, "first-out group")
+    if "annunciator" in place.value:
+        at = place / "annunciator"
+        entry = validated(AnnunciatorEntry, at, draft.problems)
+        draft.annunciator = Item(entry, at) if entry is not None else None
     entries = (place / "alarms").value
     draft.counts["alarms"] += len(entries) if isinstance(entries, list) else 0
 

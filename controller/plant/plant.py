@@ -7,9 +7,11 @@ docs/explanation/time.md).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
+from alarms.annunciator import Settings
 from alarms.model import Alarm
 from alarms.suppression import FirstOutGroup, Suppression
 from controller.plant.tags import Tag
@@ -65,6 +67,21 @@ class Not:
 
 
 Condition = Compare | State | Tripped | Vote | Not
+
+
+def tags_of(condition: Condition) -> Iterator[int]:
+    """The tags that a condition reads."""
+    match condition:
+        case Compare() | State():
+            yield condition.tag
+        case Vote():
+            for term in condition.terms:
+                yield from tags_of(term)
+        case Not():
+            yield from tags_of(condition.term)
+        case Tripped():
+            return
+
 
 # --- commands --------------------------------------------------------------------------------
 
@@ -234,6 +251,20 @@ class Interlock:
     test_interval_days: int | None = None
     line: tuple[str, int] = ("", 0)
 
+    @property
+    def trip_fact(self) -> str:
+        """What the alarm system is told by when it trips; the id of its alarm too."""
+        return f"{self.name}.TRIP"
+
+    @property
+    def effect_fact(self) -> str:
+        """The same for an effect that is missing."""
+        return f"{self.name}.EFFECT"
+
+    def reads(self) -> tuple[int, ...]:
+        """The tags of its causes, the first first."""
+        return tuple(dict.fromkeys(tag for cause in self.causes for tag in tags_of(cause.condition)))
+
 
 # --- PLCs and the whole ----------------------------------------------------------------------
 
@@ -293,6 +324,7 @@ class Plant:
     alarms: tuple[Alarm, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
     first_out_groups: tuple[FirstOutGroup, ...] = ()
+    annunciator: Settings = field(default_factory=Settings)
 
     def tag(self, name: str) -> Tag:
         return self.tags[self.index[name]]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from controller.plant.plant import By
 from controller.simulator import SimulatedPlant
 from controller.simulator.world import World
 from tests.simulation.worlds import ran, reported, told
@@ -94,7 +95,12 @@ STORIES = [
             Trip("S-07", "LT-201>92", 2018, ("K-109.CMD service done",)),
             Trip("I-05", "LT-201>95", 36 * MINUTE_S, ("XV-215.ZSO plc done",)),
         ],
-        {"LT-201.H": 31 * MINUTE_S, "LT-201.HH": 36 * MINUTE_S, "XV-215.ZSO.ON": 38 * MINUTE_S},
+        {
+            "LT-201.H": 31 * MINUTE_S,
+            "LT-201.HH": 36 * MINUTE_S,
+            "I-05.EFFECT": 37 * MINUTE_S,
+            "XV-215.ZSO.ON": 38 * MINUTE_S,
+        },
         urgent="XA-344.ON XA-394.ON LT-201.HH LSHH-203.ON XV-215.ZSO.ON",
         failed="XS-351",  # the standby stands in error, that is the fault
         step_s=2.0,
@@ -174,8 +180,8 @@ STORIES = [
             Trip("S-01", "PT-303<0.2", 735, ("C-301.CMD service done",)),  # by I-06: it was refused thrice
             Trip("I-06", "LSLL-202", 824, ("XS-301 plc done", "XS-351 plc done")),
         ],
-        {"PT-303.L": 640, "PT-204.LL": 716, "LSLL-202.ON": 824},
-        urgent="PT-204.LL",
+        {"PT-303.L": 640, "PT-204.LL": 716, "S-01.TRIP": 735, "S-01.EFFECT": 752, "LSLL-202.ON": 824},
+        urgent="PT-204.LL S-01.EFFECT",  # C-301 refuses remote stops, that is the fault
         step_s=2.0,
     ),
     story(
@@ -185,8 +191,8 @@ STORIES = [
             Trip("S-01", "PT-303<0.2", 735, ("C-301.CMD service done",)),
             Trip("I-07", "PT-303<-1|undetermined", 850, ("XS-301 plc done", "XS-351 plc done")),
         ],
-        {"PT-204.LL": 716, "PT-303.LL": 850, "XA-344.ON": 851},
-        urgent="PT-204.LL PT-303.LL XA-344.ON",
+        {"PT-204.LL": 716, "S-01.EFFECT": 752, "PT-303.LL": 850, "XA-344.ON": 851},
+        urgent="PT-204.LL PT-303.LL XA-344.ON S-01.EFFECT",
         step_s=2.0,
     ),
     story(
@@ -243,6 +249,7 @@ STORIES = [
         ],
         {"L.LINK": 5.5, "TS-995.L.HH": 151},
         urgent="L.LINK",
+        failed="EH-804.CMD",  # L was away as S-11 could not see it, and back in order
         step_s=0.5,
     ),
     story(
@@ -273,6 +280,7 @@ def test_a_fault_goes_as_its_row_says(row: Story) -> None:
     document = reported(made)
     the_trips_are(row, document)
     the_alarms_are(row, document)
+    trips_by_the_service_are_told(made, document)
     nothing_else_is_amiss(row, made)
 
 
@@ -298,6 +306,24 @@ def the_alarms_are(row: Story, document: dict[str, Any]) -> None:
     assert {alarm for alarm, _ in told(document, worst=2)} == row.urgent
 
 
+def trips_by_the_service_are_told(made: World, document: dict[str, Any]) -> None:
+    """As alarms of their own, at once. Of those that cannot see, the link or the instrument speaks first."""
+    acting = {rule.name for rule in made.plant.interlocks if rule.by is By.SERVICE and rule.kind == "trip"}
+    for trip in document["trips"]:
+        listed = [
+            (alarm["event"], alarm["priority"])
+            for alarm in document["alarms"]
+            if alarm["id"] == f"{trip['id']}.TRIP" and abs(alarm["at_s"] - trip["at_s"]) < 1.0
+        ]
+        blind = trip["first_out"] == BLIND
+        if trip["id"] not in acting:
+            assert listed == []
+        elif not blind:
+            assert listed == [("raised", 3)], trip
+        else:
+            assert listed in ([("raised", 3)], [("suppressed", 3)]), trip
+
+
 def nothing_else_is_amiss(row: Story, made: World) -> None:
     missing = [event.text for event in made.events if event.kind in ("effect.missing", "command.undone")]
     assert len(missing) == len(row.failed & {"XS-351"}), missing
@@ -319,6 +345,8 @@ def test_f12_is_one_alarm_and_nothing_is_sent_twice() -> None:
     assert len([event for event in made.events if event.kind == "link.lost"]) == 1
     words = [(write.context["command"], write.context["word"]) for _, write in made.writes]
     assert len(words) == len(set(words)), words
+    sent = {made.plant.plcs[write.plc].name for _, write in made.writes}
+    assert sent == {"R"}, "L was away, and is in order now that it is back"
     assert not [event for event in made.events if event.kind == "flood.began"]
 
 
@@ -330,3 +358,25 @@ def test_f6_the_cascade_is_one_incident() -> None:
     for consequence in ("XS-736.ON", "XZ-727.ON", "XS-701.ON"):
         assert raised[consequence]["incident"] == incident
         assert "withheld" in raised[consequence]
+
+
+def test_f12_what_tripped_blind_speaks_when_the_link_is_back_and_not_before() -> None:
+    made = ran("F12", 4 * MINUTE_S, step_s=0.5)
+    back_s = next(
+        event.plant_s for event in made.events if event.kind == "link.restored" and event.source == "L"
+    )
+    spoken = {alarm: at_s for alarm, at_s in told(reported(made)) if alarm.endswith(".TRIP")}
+    assert "S-05.TRIP" in spoken  # latched: somebody has to look and to reset it
+    assert min(spoken.values()) > back_s
+
+
+def test_f8b_a_stop_that_was_refused_is_urgent_until_the_machine_stands() -> None:
+    made = ran("F8b", 14 * MINUTE_S, step_s=2.0)
+    of_effect = [event for event in made.events if event.source == "S-01.EFFECT"]
+    assert [event.kind for event in of_effect] == ["alarm.raised", "alarm.returned"]
+    raised, returned = of_effect
+    assert raised.data["interlock"] == "S-01"
+    assert raised.data["first_out_cause"] == "PT-303<0.2"
+    assert [one["tag"] for one in raised.data["effects"]] == ["C-301.CMD"]
+    assert "C-301.CMD stop: refused" in raised.text
+    assert returned.plant_s > 800  # I-06 in the PLC has stopped it

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from alarms.annunciator import Settings
 from alarms.engine import AlarmEngine
 from alarms.model import (
     Alarm,
@@ -36,6 +37,7 @@ from alarms.model import (
 )
 from alarms.signal import UNCERTAIN_LAST_USABLE
 from alarms.suppression import Of, Suppression
+from controller.core.core import Core
 from controller.plant.config import load
 from controller.plant.plant import Plant
 from tests.unit.plant_texts import TEXTS, changed, write_plant
@@ -241,8 +243,8 @@ MISTAKES = [
     (
         "      tag: PT-204\n      changes: 2 mbar\n", "      tag: PT-204\n",
         "alarms.yaml:4:5: PT-204.FALL: a condition has `tag` with at_least, at_most, is, is_not, changes, "
-        "off, bit, quality, stale, frozen or skew, or it has `command`, `count`, `standing`, `all`, `any`, "
-        "`vote` and `of` or `not`",
+        "off, bit, quality, stale, frozen or skew, or it has `command`, `count`, `standing`, `tripped`, "
+        "`effect_missing`, `all`, `any`, `vote` and `of` or `not`",
     ),
     (
         "      direction: down\n", "      direction: down\n      for: 10 parsec\n",
@@ -259,6 +261,81 @@ def test_each_mistake_is_told_at_its_place_with_its_fix(
 ) -> None:
     assert GOOD.count(old) == 1
     assert said(tmp_path, GOOD.replace(old, new)) == [told]
+
+
+ANNUNCIATOR = """\
+annunciator:
+  flood_begins: 20
+  flood_ends: 8
+  flood_window: 15 min
+  grouped: [2, 3]
+  initial: [1, 2]
+"""
+
+
+def test_what_a_flood_is_can_be_said_by_the_plant(tmp_path: Path) -> None:
+    plant = load(write_plant(tmp_path / "a", {**TEXTS, "alarms.yaml": GOOD + ANNUNCIATOR})).plant
+    usual = load(write_plant(tmp_path / "b", {**TEXTS, "alarms.yaml": GOOD})).plant
+    assert plant is not None
+    assert usual is not None
+    assert plant.annunciator == Settings(20, 8, 900.0, (2, 3), (1, 2))
+    assert usual.annunciator == Settings()
+    assert Core(plant, 1).alarming.engine.settings == plant.annunciator
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "flood_ends: 8",
+            "flood_ends: 21",
+            "38:15: a flood would end at 21 and begin above 20: at once again; make it 20 or less",
+        ),
+        ("flood_ends: 8", "flood_ends: 0", "38:15: no flood would ever end; write 1 or more"),
+        ("flood_begins: 20", "flood_begins: 0", "37:17: 0 announcements; write 1 or more"),
+        ("15 min", "2 d", "39:17: a flood is looked for within 10 s to 1 d; 10 min is usual"),
+        ("[2, 3]", "[1, 3]", "40:3: priority 1 is always announced by itself; leave it out"),
+        ("[1, 2]", "[2]", "41:3: priority 1 is always announced; name it too"),
+        ("[2, 3]", "[4]", "40:13: priority 4; there are 1, 2 and 3"),
+        ("grouped", "group", "40:3: unknown key `group`; did you mean grouped?"),
+    ],
+)
+def test_a_flood_that_cannot_be_is_told_at_its_place(tmp_path: Path, old: str, new: str, told: str) -> None:
+    text = GOOD + ANNUNCIATOR.replace(old, new)
+    assert said(tmp_path, text) == [f"alarms.yaml:{told}"]
+
+
+def test_trips_are_alarms_and_a_rule_of_the_same_name_takes_their_place(tmp_path: Path) -> None:
+    rule = (
+        "  - name: S-01.TRIP\n    text: compressor stopped\n    when:\n      tripped: S-01\n"
+        "    priority: 2\n    help:\n      cause: bag empty\n      action: look\n"
+    )
+    plant = load(write_plant(tmp_path / "a", TEXTS)).plant
+    other = load(
+        write_plant(
+            tmp_path / "b", {**TEXTS, "alarms.yaml": GOOD.replace("suppressions:", rule + "suppressions:")}
+        )
+    ).plant
+    assert plant is not None
+    assert other is not None
+    one, instead = (next(a for a in p.alarms if a.id == "S-01.TRIP") for p in (plant, other))
+    assert (one.priority, one.alarm_class, one.source) == (3, "interlock", "S-01")
+    assert one.help.cause
+    assert "reset S-01" in one.help.action
+    assert (instead.priority, instead.text, instead.area, instead.source) == (
+        2,
+        "compressor stopped",
+        "bag",
+        "S-01",
+    )
+    assert instead.condition == one.condition
+
+
+def test_an_unknown_interlock_of_a_rule_is_told(tmp_path: Path) -> None:
+    text = GOOD.replace("      tag: FT-209\n      at_least: 80\n", "      effect_missing: S-10\n")
+    assert said(tmp_path, text) == [
+        "alarms.yaml:14:23: FT-209.FAR: unknown interlock S-10; did you mean S-02?"
+    ]
 
 
 def test_a_loop_of_rules_is_what_the_engine_would_refuse(tmp_path: Path) -> None:
@@ -345,6 +422,22 @@ def test_priorities_are_near_their_target() -> None:
     assert share[1] < 0.07
     assert 0.1 < share[2] < 0.2
     assert share[3] > 0.75
+
+
+def test_every_trip_by_the_service_is_an_alarm_and_every_effect_is_watched() -> None:
+    """A PLC's own trip has its common trip and the alarms of its causes; the weight of a dewar has none."""
+    one = plant()
+    found = {alarm.id: alarm for alarm in one.alarms if alarm.alarm_class == "interlock"}
+    acting = {f"S-{number:02}.TRIP" for number in range(1, 13)}
+    assert {alarm for alarm in found if alarm.endswith(".TRIP")} == acting | {"I-23.TRIP"}
+    assert {alarm for alarm in found if alarm.endswith(".EFFECT")} == {
+        f"{rule.name}.EFFECT" for rule in one.interlocks
+    }
+    urgent = {alarm.id for alarm in found.values() if alarm.priority == 2}
+    ours = {f"S-{number:02}.EFFECT" for number in range(1, 13)}
+    assert urgent == ours | {"I-18.EFFECT", "I-24.EFFECT", "I-25.EFFECT"}
+    assert all(alarm.area and alarm.help.cause and alarm.help.action for alarm in found.values())
+    assert {alarm.source for alarm in found.values()} == {rule.name for rule in one.interlocks}
 
 
 def test_everybody_who_is_called_reads_cause_and_action() -> None:

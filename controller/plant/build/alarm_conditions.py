@@ -29,6 +29,7 @@ from alarms.model import (
     Skew,
     Stale,
     Standing,
+    Told,
     Vote,
 )
 from alarms.signal import (
@@ -43,6 +44,8 @@ from controller.plant.build.conditions import Conditions
 from controller.plant.build.values import duration_or_none, duration_s, number
 from controller.plant.document import Place
 from controller.plant.draft import Draft
+from controller.plant.plant import Interlock
+from controller.plant.problems import did_you_mean
 from controller.plant.schema import alarmconditions as written
 from controller.plant.tags import Kind, Tag
 
@@ -89,10 +92,22 @@ class AlarmConditions:
                 return None if term is None or over_s is None else Count(term, entry.times, over_s)
             case written.StandingTest(standing=alarm):
                 return Standing(alarm)  # whether there is such an alarm shows when all are there
+            case written.TripTest(tripped=name):
+                rule = self._interlock(name, place / "tripped")
+                return None if rule is None else Told(rule.trip_fact, rule.reads())
+            case written.EffectTest(effect_missing=name):
+                rule = self._interlock(name, place / "effect_missing")
+                return None if rule is None else Told(rule.effect_fact)
             case written.DiscrepancyTest():
                 return self._discrepancy(entry, place)
         tag = self.tag(entry.tag, place / "tag")
         return None if tag is None else self._test(entry, tag, place)
+
+    def _interlock(self, name: str, place: Place) -> Interlock | None:
+        known = self.draft.names("interlock")
+        if name not in known:
+            self.draft.unknown(place, f"unknown interlock {name}{did_you_mean(name, known)}")
+        return next((rule for rule in self.draft.interlocks if rule.name == name), None)
 
     def _test(self, entry: Any, tag: Tag, place: Place) -> Condition | None:  # noqa: PLR0911
         match entry:

@@ -26,7 +26,7 @@ from alarms.model import (
 )
 from alarms.signal import BAD_NO_COMMUNICATION, BAD_NO_DATA, BAD_WAITING_FOR_INITIAL_DATA
 from controller.plant.build.alarm_conditions import AlarmConditions
-from controller.plant.build.alarm_tags import tags_read
+from controller.plant.build.alarm_tags import area_of, interlock_of, tags_read
 from controller.plant.build.classes import class_options
 from controller.plant.build.derived import CLOCK_SKEW
 from controller.plant.build.tags import check_area
@@ -164,14 +164,18 @@ def _written(item: Item[AlarmEntry], conditions: AlarmConditions, draft: Draft) 
     first = draft.tags.get(source or "") or (read[0] if read else None)
     if entry.area is not None:
         check_area(place, entry.area, draft)
-    area = entry.area if entry.area is not None else first.area if first else ""
+    rule = interlock_of(condition, draft)
+    if entry.area is not None:
+        area = entry.area
+    else:
+        area = first.area if first else area_of(rule, draft) if rule else ""
     options = class_options(place, [(place, entry)], draft)
     help_ = _help(item, area, first.name if first else "", draft)
     return Alarm(
         id=entry.name,
         condition=condition,
         priority=entry.priority,
-        source=source or (first.name if first else entry.name),
+        source=source or (first.name if first else rule.name if rule else entry.name),
         text=entry.text,
         area=area,
         alarm_class=options.alarm_class,

@@ -13,7 +13,12 @@ from controller.plant.problems import did_you_mean
 from controller.plant.schema.alarmfile import ClassEntry
 
 PROCESS: Final = "process"
-BUILT_IN: Final = {PROCESS: "the process", "instrument": "a signal, not the process", "link": "a lost PLC"}
+BUILT_IN: Final = {
+    PROCESS: "the process",
+    "instrument": "a signal, not the process",
+    "link": "a lost PLC",
+    "interlock": "a trip",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,6 +184,20 @@ class StandingTest(Model):
     for_: Duration | None = _FOR
 
 
+class TripTest(Model):
+    """An interlock stands tripped."""
+
+    tripped: Name
+    for_: Duration | None = _FOR
+
+
+class EffectTest(Model):
+    """An effect of an interlock's standing trip is missing."""
+
+    effect_missing: Name
+    for_: Duration | None = _FOR
+
+
 class AllTests(Model):
     all: list[AlarmCondition] = Field(min_length=1)
     for_: Duration | None = _FOR
@@ -212,6 +226,8 @@ FORMS: dict[str, type[Model]] = {
     "not": NotTest,
     "count": CountTest,
     "standing": StandingTest,
+    "tripped": TripTest,
+    "effect_missing": EffectTest,
     "command": DiscrepancyTest,
     "at_least": LevelTest,
     "at_most": LevelTest,
@@ -243,6 +259,8 @@ AlarmCondition = Annotated[
     | Annotated[NotTest, Tag("(NotTest)")]
     | Annotated[CountTest, Tag("(CountTest)")]
     | Annotated[StandingTest, Tag("(StandingTest)")]
+    | Annotated[TripTest, Tag("(TripTest)")]
+    | Annotated[EffectTest, Tag("(EffectTest)")]
     | Annotated[DiscrepancyTest, Tag("(DiscrepancyTest)")]
     | Annotated[LevelTest, Tag("(LevelTest)")]
     | Annotated[StateTest, Tag("(StateTest)")]
@@ -258,7 +276,8 @@ AlarmCondition = Annotated[
         custom_error_type="condition",
         custom_error_message=(
             "a condition has `tag` with at_least, at_most, is, is_not, changes, off, bit, quality, stale, "
-            "frozen or skew, or it has `command`, `count`, `standing`, `all`, `any`, `vote` and `of` or `not`"
+            "frozen or skew, or it has `command`, `count`, `standing`, `tripped`, `effect_missing`, `all`, "
+            "`any`, `vote` and `of` or `not`"
         ),
     ),
 ]

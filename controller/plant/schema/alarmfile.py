@@ -80,9 +80,22 @@ class FirstOutEntry(Model):
     stages: list[StageEntry] = Field(min_length=1)
 
 
+class AnnunciatorEntry(Model):
+    """When people are told one by one, and when a flood is counted instead."""
+
+    flood_begins: int = Field(default=10, description="More announcements within the window are a flood")
+    flood_ends: int = Field(default=5, description="Fewer end it")
+    flood_window: Duration = Field(default="10 min", description="Wall time")
+    grouped: list[int] = Field(default=[3], description="Priorities that are counted during a flood")
+    initial: list[int] = Field(
+        default=[1], description="Priorities announced though they stood when their rule was new"
+    )
+
+
 class AlarmFile(Model):
     """alarms.yaml"""
 
+    annunciator: AnnunciatorEntry = Field(default=AnnunciatorEntry())
     alarms: list[AlarmEntry] = Field(default=[])
     classes: list[ClassEntry] = Field(default=[])
     suppressions: list[SuppressionEntry] = Field(default=[])
