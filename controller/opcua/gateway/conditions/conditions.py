@@ -9,7 +9,9 @@ so that a refresh repeats it with the event id it had.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from types import MappingProxyType
 from typing import Any, Final
 
 from asyncua import ua
@@ -27,6 +29,7 @@ from controller.opcua.gateway.conditions.identity import (
     event_of,
     number_of,
 )
+from controller.opcua.gateway.conditions.shapes import Shapes
 from controller.opcua.gateway.conditions.snapshot import Form, Said, Standing, retained
 from controller.opcua.gateway.event import PlantEvent
 from controller.record.chain import Entry
@@ -51,6 +54,7 @@ class Conditions:
     """All conditions of a plant. forms: by alarm id, those that the gateway's configuration has.
 
     suppressions: name -> (text, members). notifiers: of an alarm's source, up to the Server.
+    refreshing: subscriptions that are being refreshed.
     """
 
     def __init__(
@@ -60,8 +64,12 @@ class Conditions:
         notifiers: Callable[[Alarm], frozenset[ua.NodeId]],
         condition_node: Callable[[str], ua.NodeId],
         now_ns: Callable[[], int],
+        shapes: Shapes | None = None,
+        groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         self.forms = forms
+        self._shapes = shapes
+        self._groups = groups
         self.book = Book()
         self.seq = 0
         self.odd = 0
@@ -69,7 +77,9 @@ class Conditions:
         self._notifiers = notifiers
         self._node = condition_node
         self._now_ns = now_ns
+        self.refreshing: set[int] = set()
         self._last: Last = {}
+        self._shown: dict[str, tuple[Facts, Said, str, Mapping[str, ua.Variant]]] = {}
         self._suppressors: dict[str, list[str]] = {}
         for name, (_, members) in suppressions.items():
             for member in members:
@@ -77,11 +87,19 @@ class Conditions:
 
     # --- restoring -----------------------------------------------------------------------------
 
-    def load(self, snapshot: Mapping[str, Any] | None, seq: int) -> None:
-        """Begins anew from a snapshot of the alarm system that has every event up to `seq` in it."""
-        self.book = Book() if snapshot is None else of_data(snapshot)
-        self.seq = seq
-        self._last.clear()
+    def fresh(self, snapshot: Mapping[str, Any] | None, seq: int) -> Conditions:
+        """Others of the same plant, from a snapshot of the alarm system that has events up to `seq` in it."""
+        other = copy(self)
+        other.begin(Book() if snapshot is None else of_data(snapshot), seq)
+        return other
+
+    def begin(self, book: Book, seq: int) -> None:
+        """From this state on; nothing is known of what was told before."""
+        self.book, self.seq, self.odd, self._last, self._shown = book, seq, 0, {}, {}
+
+    def become(self, other: Conditions) -> None:
+        """What was folded elsewhere is the state from now on."""
+        self.book, self.seq, self.odd, self._last = other.book, other.seq, other.odd, other._last
 
     def fold(self, entry: Entry) -> None:
         """One event of the past: nobody is told."""
@@ -93,7 +111,7 @@ class Conditions:
 
     def unrecalled(self) -> set[str]:
         """Retained alarms whose last notification is not known: it is older than the snapshot."""
-        return {alarm for alarm in self._of_interest() if (alarm, TRUNK) not in self._last}
+        return {alarm for alarm in self.of_interest() if (alarm, TRUNK) not in self._last}
 
     def recall(self, entry: Entry) -> None:
         """Takes the event for the alarm's last notification, unless a newer one is known."""
@@ -191,23 +209,43 @@ class Conditions:
 
     def retained(self) -> list[PlantEvent]:
         """The last notification of every condition and branch that is of interest (Part 9, 5.5.7)."""
-        told = []
-        for alarm in self._of_interest():
-            facts = self.book.of(alarm)
-            told += [
-                self._notification(alarm, facts, self._last_of_branch(alarm, branch), branch)
-                for branch in facts.branches
-            ]
-            told.append(self._notification(alarm, facts, self.last(alarm)))
-        return told
+        return [event for alarm in self.of_interest() for event in self.told_of(alarm)]
 
-    def _of_interest(self) -> list[str]:
+    def told_of(self, alarm: str) -> list[PlantEvent]:
+        """The last notification of each branch that waits and of the alarm; nothing when nothing does."""
+        facts = self.book.of(alarm)
+        if not retained(facts):
+            return []
+        branches = [
+            self._notification(alarm, facts, self._last_of_branch(alarm, branch), branch)
+            for branch in facts.branches
+        ]
+        return [*branches, self._notification(alarm, facts, self.last(alarm))]
+
+    def of_interest(self) -> list[str]:
+        """Alarms that a refresh has something of."""
         return [alarm for alarm, facts in self.book.facts.items() if alarm in self.forms and retained(facts)]
 
     def fields(self, alarm: str) -> Mapping[str, ua.Variant]:
         """What the condition's node shows now: as its last notification, with the time left on its shelf."""
-        standing = Standing(self.suppressed_by(alarm), self._now_ns())
-        return self.forms[alarm].fields(self.book.of(alarm), self.last(alarm), standing)
+        facts, said, by = self.book.of(alarm), self.last(alarm), self.suppressed_by(alarm)
+        shown = self._shown.get(alarm)
+        if shown is not None and shown[0] is facts and shown[1:3] == (said, by):
+            return shown[3]
+        form = self.forms[alarm]
+        fields = form.fields(facts, said, Standing(by, self._now_ns()))
+        if facts.shelf is None and not form.moves:
+            self._shown[alarm] = facts, said, by, fields
+        return fields
+
+    def groups(self, alarm: str) -> Sequence[str]:
+        """Names of the alarm groups it is in."""
+        return self._groups.get(alarm, ())
+
+    @property
+    def shapes(self) -> Shapes:
+        assert self._shapes is not None, "there is an address space"
+        return self._shapes
 
     def suppressed_by(self, alarm: str) -> str:
         """The operating state that suppresses the alarm by design, in words; '' when none does."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from asyncua import ua
@@ -17,6 +18,7 @@ from asyncua import ua
 from alarms.lifecycle import Branch, Facts, State, displayed
 from alarms.model import SEVERITY, Alarm
 from alarms.shelving import Cover, longest_s
+from controller.opcua.gateway.conditions.shapes import Shape
 from controller.opcua.gateway.conditions.types import STATES, Kind, Reading, condition_class, present
 
 VT = ua.VariantType
@@ -25,6 +27,7 @@ TRUE: Final = ua.Variant(True, VT.Boolean)
 FALSE: Final = ua.Variant(False, VT.Boolean)
 NO_TIME: Final = NOTHING
 NO_BRANCH: Final = ua.Variant(ua.NodeId(), VT.NodeId)
+_NO_TEXT: Final = ua.Variant(ua.LocalizedText(), VT.LocalizedText)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _WORDS: Final = {  # (true, false): the words of Part 9 for two-state variables (Annex A has them in English)
     "EnabledState": ("Enabled", "Disabled"),
@@ -100,11 +103,25 @@ _SHELF: Final = {kind: (text(words), node(number)) for kind, (words, number) in 
 _LIMIT: Final = {name: (text(name), node(number)) for name, number in _LIMIT_STATES.items()}
 _DISPLAYED: Final = {state: text(words) for state, words in _SHOWN.items()}
 _ACTIVE: Final = {name: text(name) for name in (*STATES.values(), "Active", "Inactive")}
+_LAID: Final = {
+    "": (_NO_TEXT, NO_BRANCH),
+    "timed": (
+        text("Unshelved to Timed Shelved"),
+        node(ua.ObjectIds.ShelvedStateMachineType_UnshelvedToTimedShelved),
+    ),
+    "one-shot": (
+        text("Unshelved to One Shot Shelved"),
+        node(ua.ObjectIds.ShelvedStateMachineType_UnshelvedToOneShotShelved),
+    ),
+}
 _UNSHELVED_TIME: Final = duration(0.0)
 
 
 class Form:
-    """One alarm's way of speaking. node_of: tag index -> its node id; source: the node it is shown under."""
+    """One alarm's way of speaking. node_of: tag index -> its node id; source: the node it is shown under.
+
+    methods: those it has, by path. moves: some of its limits follow the plant.
+    """
 
     def __init__(
         self,
@@ -114,15 +131,19 @@ class Form:
         node_of: Callable[[int], ua.NodeId],
         branch_node: Callable[[str], ua.NodeId],
         read: Reading,
+        methods: Mapping[str, Shape] = MappingProxyType({}),
     ) -> None:
         self.alarm = alarm
         self.kind = kind
         self.severity = SEVERITY[alarm.priority]
+        self.methods = methods
+        self.source = source
         self._read = read
         self._branch_node = branch_node
         self._moving = {
             name: limit for name, limit in kind.limits.items() if not isinstance(limit, float | int)
         }
+        self.moves = bool(self._moving)
         self.static = self._static(source, node_of)
         self.paths = tuple(self.fields(Facts(), Said(b"", 0, ""), Standing()))
 
@@ -229,7 +250,6 @@ class Form:
         if self.kind.exclusive:
             called, number = _LIMIT[name] if facts.active and name else (_NO_TEXT, NO_BRANCH)
             fields["LimitState/CurrentState"], fields["LimitState/CurrentState/Id"] = called, number
-            fields["LimitState/LastTransition/TransitionTime"] = at(turned_ns)
         else:
             for each in names:
                 _state(fields, f"{each}State", facts.active and each == name, turned_ns)
@@ -252,6 +272,9 @@ class Form:
         shelf = facts.shelf
         called, number = _SHELF["" if shelf is None else shelf.kind]
         fields["ShelvingState/CurrentState"], fields["ShelvingState/CurrentState/Id"] = called, number
+        fields["ShelvingState/LastTransition"], fields["ShelvingState/LastTransition/Id"] = _LAID[
+            "" if shelf is None else shelf.kind
+        ]
         fields["ShelvingState/LastTransition/TransitionTime"] = (
             NO_TIME if shelf is None else at(shelf.since_utc_ns)
         )
@@ -270,7 +293,6 @@ OFF_NORMAL: Final = frozenset(
         "CertificateExpirationAlarmType",
     }
 )
-_NO_TEXT: Final = ua.Variant(ua.LocalizedText(), VT.LocalizedText)
 
 
 def unshelve_time(facts: Facts, now_ns: int) -> ua.Variant:
