@@ -57,10 +57,13 @@ _ALL: Final = (
 AGGREGATES: Final[Mapping[int, Aggregate]] = {aggregate.number: aggregate for aggregate in _ALL}
 
 
-def processed(aggregate: Aggregate, rows: Rows, intervals: Intervals, setup: Setup) -> Points:
+def processed(
+    aggregate: Aggregate, rows: Rows, intervals: Intervals, setup: Setup, *, standing: bool = False
+) -> Points:
     """One value an interval, in the direction in which time flows.
 
     rows: ascending, with the nearest usable ones beyond both ends of the span, as far as there are any.
+    standing: the last row was never recorded; it says that the value before it stood until then.
     """
-    answer = aggregate.calculate(question(rows, intervals, setup))
+    answer = aggregate.calculate(question(rows, intervals, setup, standing=standing))
     return answer.backward() if intervals.backward else answer

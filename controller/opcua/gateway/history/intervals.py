@@ -94,10 +94,12 @@ class Question:
         return partial
 
 
-def question(rows: Rows, intervals: Intervals, setup: Setup) -> Question:
+def question(rows: Rows, intervals: Intervals, setup: Setup, *, standing: bool = False) -> Question:
+    """standing: the last row only says that the value before it still stands; it is in no interval."""
     side: Any = "right" if intervals.backward else "left"
-    first = np.searchsorted(rows.time_ns, intervals.low, side)
-    after = np.searchsorted(rows.time_ns, intervals.high, side)
+    held = rows.time_ns[: len(rows) - standing]
+    first = np.searchsorted(held, intervals.low, side)
+    after = np.searchsorted(held, intervals.high, side)
     of = np.full(len(rows), -1, np.int64)
     if len(intervals) and len(rows):
         inside = slice(int(first[0]), int(after[-1]))
