@@ -24,12 +24,13 @@ from controller.answers import Answers, link_row
 from controller.core.core import Core
 from controller.core.durable import Durable
 from controller.core.inputs import Note
-from controller.doors.commands import Commands
+from controller.doors.commands import Answer, Commands, Followers
 from controller.doors.feed import Feed
 from controller.loop import Clock, Inbox, Loop
 from controller.opcua.certificates import Store, expiring
 from controller.opcua.link import Identity, Link
 from controller.plant.plant import Plant
+from controller.record.errors import RecordError
 from controller.record.intents import IntentRing
 from controller.record.journal import Journal
 from controller.record.recorder import Recorder
@@ -93,7 +94,8 @@ async def run_core(plant: Plant, options: Options, on_ready: Callable[[], None])
         answers = Answers(
             plant=plant, core=core, loop=loop, clock=clock, links=links, journal=journal, data=options.data
         )
-        commands = Commands(loop.submit, answers.answer, demo=options.demo)
+        followers = Followers(inbox.put, lambda *at: confirmed(journal, clock, *at))
+        commands = Commands(loop.submit, answers.answer, demo=options.demo, followers=followers)
         place.announce(plant.name, options.data)
         stack.callback(place.withdraw)
         inbox.put(_started(plant, core, options.speed))
@@ -146,6 +148,18 @@ def restored_core(plant: Plant, journal: Journal) -> Core:
             after = snapshot.seq
         core.restore(reader.events(after))
     return core
+
+
+async def confirmed(
+    journal: Journal, clock: Clock, name: str, events: int | None, samples: int | None
+) -> Answer:
+    """A follower is so far; retention may drop what lies before, once this is on disk."""
+    try:
+        told = journal.confirm(name, events=events, samples=samples, now=clock.now())
+        await asyncio.wrap_future(told)
+    except RecordError as error:
+        return Answer(False, str(error), 0, {})
+    return Answer(True, "", 0, {})
 
 
 def durable_state(core: Core) -> bytes:

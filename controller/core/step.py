@@ -32,6 +32,9 @@ SEVERITY = {  # OPC UA Part 5, 6.4.2: 1 (information) to 1000 (catastrophic)
     "check.inhibited": 400,
     "quality.stale": 400,
     "quality.frozen": 400,
+    "follower.down": 700,
+    "follower.refused": 700,
+    "follower.parked": 500,
 }
 
 

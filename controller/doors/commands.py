@@ -2,6 +2,8 @@
 
 A request is {id, action, target, args, reason, user?, role?}; the reply {id, accepted, reason,
 journal_seq, data}. A query is {id, query, args} and is answered from the shell without a core step.
+A follower, which runs under the service's account, sends {record: {kind, source, text, data}}, what others
+must know, and {confirm: {follower, events, samples}}, how far it is.
 Everything is bounded: connections, requests waiting on each, the time a reply may take.
 """
 
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,12 +19,14 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from controller.core.inputs import Request
+from controller.core.inputs import Note, Request
 from controller.doors import frames
-from controller.doors.users import NotAllowed, Person, identify, peer_of
+from controller.doors.users import NotAllowed, Peer, Person, identify, peer_of
 
 CONNECTIONS_MAX: Final = 16
 REPLY_TIMEOUT_S: Final = 15.0
+FOLLOWER_KIND: Final = re.compile(r"(follower|notify|delivery)\.[a-z_]{1,40}")
+FOLLOWER_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,14 @@ Submit = Callable[[Request], Awaitable[Answer]]
 Query = Callable[[str, dict[str, Any]], Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Followers:
+    """What followers may: note puts a record before the core, confirm tells the journal how far one is."""
+
+    note: Callable[[Note], None]
+    confirm: Callable[[str, int | None, int | None], Awaitable[Answer]]
+
+
 class UnknownQuery(Exception):
     """The query's name or argument is not known; the text says which there are."""
 
@@ -45,8 +58,11 @@ class UnknownQuery(Exception):
 class Commands:
     """Serves one Unix socket. `submit` hands a request to the core and awaits its answer."""
 
-    def __init__(self, submit: Submit, query: Query, *, demo: bool = False) -> None:
+    def __init__(
+        self, submit: Submit, query: Query, *, demo: bool = False, followers: Followers | None = None
+    ) -> None:
         self._submit = submit
+        self._followers = followers
         self._query = query
         self._demo = demo
         self._tasks: set[asyncio.Task[None]] = set()
@@ -93,6 +109,8 @@ class Commands:
             if "query" in document:
                 data = self._query(str(document["query"]), dict(document.get("args") or {}))
                 return {"id": number, "accepted": True, "reason": "", "data": data}
+            if "record" in document or "confirm" in document:
+                return await self._from_follower(number, document, writer)
             person = self._person(document, writer)
             answer = await asyncio.wait_for(self._submit(_request(number, document, person)), REPLY_TIMEOUT_S)
         except (NotAllowed, UnknownQuery, ValueError, TypeError) as error:
@@ -107,11 +125,45 @@ class Commands:
             "data": answer.data,
         }
 
+    async def _from_follower(
+        self, number: str, document: dict[str, Any], writer: asyncio.StreamWriter
+    ) -> dict[str, Any]:
+        peer = _peer(writer)
+        if self._followers is None or peer.uid not in {0, os.getuid()}:
+            raise NotAllowed(f"the account '{peer.account}' runs no follower of this service")
+        if (record := document.get("record")) is not None:
+            self._followers.note(_note(record))
+        if (at := document.get("confirm")) is not None:
+            done = await asyncio.wait_for(self._followers.confirm(*_confirmation(at)), REPLY_TIMEOUT_S)
+            if not done.accepted:
+                return _refusal(number, done.reason)
+        return {"id": number, "accepted": True, "reason": "", "journal_seq": 0, "data": {}}
+
     def _person(self, document: dict[str, Any], writer: asyncio.StreamWriter) -> Person:
-        connection = writer.get_extra_info("socket")
-        assert connection is not None, "a Unix socket's transport has its socket"
-        peer = peer_of(connection)
+        peer = _peer(writer)
         return identify(peer, document.get("user"), document.get("role"), os.getuid(), self._demo)
+
+
+def _peer(writer: asyncio.StreamWriter) -> Peer:
+    connection = writer.get_extra_info("socket")
+    assert connection is not None, "a Unix socket's transport has its socket"
+    return peer_of(connection)
+
+
+def _note(record: Any) -> Note:
+    if not isinstance(record, dict) or not isinstance(record.get("data", {}), dict):
+        raise ValueError("'record' is a map of kind, source, text and data")
+    kind = str(record.get("kind", ""))
+    if not FOLLOWER_KIND.fullmatch(kind):
+        raise ValueError(f"'{kind}' is no kind of a follower's record: follower.WORD or notify.WORD")
+    return Note(kind, str(record.get("source", "")), str(record.get("text", "")), dict(record.get("data", {})))
+
+
+def _confirmation(at: Any) -> tuple[str, int | None, int | None]:
+    if not isinstance(at, dict) or not FOLLOWER_NAME.fullmatch(str(at.get("follower", ""))):
+        raise ValueError("'confirm' is a map of follower, events and samples")
+    events, samples = (None if at.get(key) is None else int(at[key]) for key in ("events", "samples"))
+    return str(at["follower"]), events, samples
 
 
 def _request(number: str, document: dict[str, Any], person: Person) -> Request:
