@@ -67,6 +67,29 @@ def matrix(
         typer.echo(str(target))
 
 
+def dashboards(
+    plant: PlantArgument,
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for dashboards/, provisioning/ and alerting/.")
+    ] = Path("grafana"),
+    language: Annotated[str, typer.Option("--language", help="en or ja.")] = "en",
+    console: Annotated[
+        str, typer.Option("--console", help="Address of the console, where titles lead to.")
+    ] = "http://127.0.0.1:4841",
+) -> None:
+    """Write Grafana's dashboards and what provisions them, made from the plant."""
+    from controller.dashboards.files import write
+    from controller.dashboards.words import LANGUAGES
+
+    if language not in LANGUAGES:
+        fail(f"--language {language}: there are {', '.join(LANGUAGES)}", 2)
+    checked = load_plant(plant)
+    written = write(checked, out, language, console)
+    panels = sum(text.count('"gridPos"') for text in (path.read_text(encoding="utf-8") for path in written))
+    typer.echo(f"{len(written)} files with {panels} panels in {out}")
+
+
 def register(app: typer.Typer) -> None:
     app.command()(check)
     app.command()(matrix)
+    app.command()(dashboards)

@@ -18,21 +18,10 @@ from controller.plant.plant import (
     Tripped,
     Vote,
     WithholdEffect,
+    tags_of,
 )
 from controller.plant.schema.interlockfile import CheckedEffectEntry, CommandEffectEntry
 from controller.plant.tags import Derived, Tag
-
-
-def tags_of(condition: Condition) -> Iterator[int]:
-    """Indices of the tags that a condition reads."""
-    match condition:
-        case Compare(tag=tag) | State(tag=tag):
-            yield tag
-        case Vote(terms=terms):
-            for term in terms:
-                yield from tags_of(term)
-        case Not(term=term):
-            yield from tags_of(term)
 
 
 def interlocks_of(condition: Condition) -> Iterator[int]:
@@ -69,6 +58,11 @@ def fast_tags(interlocks: Iterable[Interlock], commands: Iterable[Command], tags
             source = tags[index].source
             waiting += source.inputs if isinstance(source, Derived) else ()
     return found
+
+
+def verdict_inputs(tags: Iterable[Tag]) -> set[int]:
+    """What derived switches and states compare: a valve's output and its switches have to arrive together."""
+    return {one for tag in tags if isinstance(tag.source, Derived) and tag.states for one in tag.source.inputs}
 
 
 def check_words(interlocks: list[Interlock], draft: Draft) -> None:

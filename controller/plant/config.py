@@ -20,23 +20,27 @@ from controller.plant.build.commands import build_command, build_handshake, buil
 from controller.plant.build.conditions import Conditions
 from controller.plant.build.derived import build_derived
 from controller.plant.build.interlocks import build_interlocks
+from controller.plant.build.mimic import build_mimic
 from controller.plant.build.plcs import build_plcs
+from controller.plant.build.sinks import build_influx
 from controller.plant.build.suppressions import build_groups, build_suppressions, check_rules
 from controller.plant.build.tags import NodesSeen, build_tag
 from controller.plant.build.trip_alarms import add_trips
-from controller.plant.checks import check_circles, check_unused, check_words, fast_tags
+from controller.plant.checks import check_circles, check_unused, check_words, fast_tags, verdict_inputs
 from controller.plant.document import Document
-from controller.plant.draft import Draft, Item, read_alarms, read_interlocks, read_plant, read_plc
+from controller.plant.draft import Draft, Item, read_alarms, read_interlocks, read_mimic, read_plant, read_plc
 from controller.plant.parse import read_document
 from controller.plant.plant import Interlock, Permissive, Plant, Plc
 from controller.plant.problems import Problem, Problems, did_you_mean
 from controller.plant.schema.plantfile import PlantHead
+from controller.plant.sinks import Influx
 from controller.plant.tags import Tag
 from controller.plant.twins import check_twins
 
 PLANT_FILE = "plant.yaml"
 INTERLOCK_FILE = "interlocks.yaml"
 ALARM_FILE = "alarms.yaml"
+MIMIC_FILE = "mimic.yaml"
 _NAME_LINE = re.compile(r"^ *- +name: *['\"]?([\w.-]+)", re.MULTILINE)
 
 
@@ -122,6 +126,8 @@ def _read(folder: Path, draft: Draft, digest: hashlib._Hash) -> None:
         read_interlocks(found, draft)
     if (folder / ALARM_FILE).is_file() and (found := document(ALARM_FILE)) is not None:
         read_alarms(found, draft)
+    if (folder / MIMIC_FILE).is_file() and (found := document(MIMIC_FILE)) is not None:
+        read_mimic(found, draft)
 
 
 def _warn_of_strays(folder: Path, main: Document, draft: Draft) -> None:
@@ -176,12 +182,13 @@ def _build(draft: Draft, text_hash: str) -> Plant | None:
     check_circles(interlocks, draft)
     check_unused(interlocks, permissives, draft)
     check_twins(interlocks, draft)
+    mimic = build_mimic(draft)
     alarms = _alarms(draft, plcs, fast_tags(interlocks, draft.commands.values(), list(draft.tags.values())))
     if draft.plant is None:
         return None
     _check_timezone(draft.plant, draft.problems)
     plant = _plant(draft.plant.entry, draft, plcs, permissives, interlocks, text_hash)
-    return replace(plant, **alarms)
+    return replace(plant, mimic=mimic, **alarms)
 
 
 def _alarms(draft: Draft, plcs: list[Plc], watched: set[int]) -> dict[str, Any]:
@@ -208,7 +215,7 @@ def _plant(
     text_hash: str,
 ) -> Plant:
     tags: list[Tag] = list(draft.tags.values())
-    fast = fast_tags(interlocks, draft.commands.values(), tags)
+    fast = fast_tags(interlocks, draft.commands.values(), tags) | verdict_inputs(tags)
     return Plant(
         name=head.plant,
         text=head.text,
@@ -223,7 +230,13 @@ def _plant(
         interlocks=tuple(interlocks),
         text_hash=text_hash,
         index={tag.name: tag.index for tag in tags},
+        influx=_influx(draft),
     )
+
+
+def _influx(draft: Draft) -> Influx | None:
+    assert draft.plant is not None, "asked for only when plant.yaml could be read"
+    return build_influx(draft.plant.entry.influx, draft.plant.place / "influx", draft.problems)
 
 
 def _check_timezone(item: Item[PlantHead], problems: Problems) -> None:

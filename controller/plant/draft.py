@@ -18,6 +18,7 @@ from controller.plant.schema.alarmfile import (
 )
 from controller.plant.schema.fields import Model
 from controller.plant.schema.interlockfile import InterlockEntry, InterlockFile
+from controller.plant.schema.mimicfile import MimicFile
 from controller.plant.schema.plantfile import Area, DerivedEntry, PermissiveEntry, PlantFile, PlantHead
 from controller.plant.schema.plcfile import CommandEntry, PlcFile, PlcHead, TagEntry
 from controller.plant.tags import Tag
@@ -57,6 +58,7 @@ class Draft:
     suppression_items: list[Item[SuppressionEntry]] = field(default_factory=list)
     first_out_items: list[Item[FirstOutEntry]] = field(default_factory=list)
     annunciator: Item[AnnunciatorEntry] | None = None
+    mimic: Item[MimicFile] | None = None
     tags: dict[str, Tag] = field(default_factory=dict)
     commands: dict[str, Command] = field(default_factory=dict)
     interlocks: list[Interlock] = field(default_factory=list)
@@ -133,6 +135,14 @@ def read_alarms(document: Document, draft: Draft) -> None:
         draft.annunciator = Item(entry, at) if entry is not None else None
     entries = (place / "alarms").value
     draft.counts["alarms"] += len(entries) if isinstance(entries, list) else 0
+
+
+def read_mimic(document: Document, draft: Draft) -> None:
+    """mimic.yaml into the draft."""
+    place = document.top
+    if _has_key(place, "mimic", draft.problems):
+        entry = validated(MimicFile, place, draft.problems)
+        draft.mimic = Item(entry, place) if entry is not None else None
 
 
 def _has_key(place: Place, key: str, problems: Problems) -> bool:

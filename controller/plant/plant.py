@@ -14,6 +14,8 @@ from enum import Enum
 from alarms.annunciator import Settings
 from alarms.model import Alarm
 from alarms.suppression import FirstOutGroup, Suppression
+from controller.plant.mimic import Mimic
+from controller.plant.sinks import Influx
 from controller.plant.tags import Tag
 
 # --- conditions ------------------------------------------------------------------------------
@@ -321,10 +323,12 @@ class Plant:
     interlocks: tuple[Interlock, ...]
     text_hash: str
     index: dict[str, int]  # tag name -> tag index
+    mimic: Mimic | None = None
     alarms: tuple[Alarm, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
     first_out_groups: tuple[FirstOutGroup, ...] = ()
     annunciator: Settings = field(default_factory=Settings)
+    influx: Influx | None = None
 
     def tag(self, name: str) -> Tag:
         return self.tags[self.index[name]]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
-from controller.plant.checks import tags_of
 from controller.plant.draft import Draft, Item
 from controller.plant.plant import CommandEffect, Interlock
 from controller.plant.schema.interlockfile import InterlockEntry

@@ -60,7 +60,9 @@ def _parse(item: str) -> ScheduledFault:
     if matched is None:
         name, at, time = item.partition("@")
         if at and time and _NAME.fullmatch(name):
-            raise FaultError(f"{item!r}: {time!r} is no duration; write NAME@TIME, for example F4@10m or F1@90s")
+            raise FaultError(
+                f"{item!r}: {time!r} is no duration; write NAME@TIME, for example F4@10m or F1@90s"
+            )
         raise FaultError(f"{item!r} is not a fault; write NAME@TIME, for example F4@10m or F1@90s")
     name = _known(matched["name"])
     if matched["value"] is None:

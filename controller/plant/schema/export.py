@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 from controller.plant.schema import alarmconditions, conditions, fields, interlockfile, plcfile
 from controller.plant.schema.alarmfile import AlarmFile, AlarmId, Members, PlainName
 from controller.plant.schema.interlockfile import InterlockFile
+from controller.plant.schema.mimicfile import MimicFile
 from controller.plant.schema.plantfile import PlantFile
 from controller.plant.schema.plcfile import PlcFile
 
@@ -43,12 +44,13 @@ BESIDE: Final = ("title", "description", "default")  # what a place says itself,
 
 
 def schema_json() -> str:
-    """plc_maps/schema.json: one schema for the four kinds of file, told apart by their first key."""
+    """plc_maps/schema.json: one schema for the five kinds of file, told apart by their first key."""
     files: dict[str, type[BaseModel]] = {
         "plant": PlantFile,
         "plc": PlcFile,
         "interlocks": InterlockFile,
         "alarms": AlarmFile,
+        "mimic": MimicFile,
     }
     refs, definitions = models_json_schema([(model, "validation") for model in files.values()])
     schema: dict[str, Any] = {

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from controller.plant.schema.fields import Help, Model, Name, Prose, Range, Text
 from controller.plant.schema.plcfile import Alarm, AlarmOptions, ArchiveRule, KindName, Level, Normal
+from controller.plant.schema.sinkfile import InfluxEntry
 
 
 class Area(Model):
@@ -56,6 +57,7 @@ class PlantHead(Model):
     simulator: Literal["turbine", "cryocooler"]
     link_grace_s: float = Field(default=30.0, ge=0, le=600)
     plcs: list[str] = Field(min_length=1, description="The PLC files, in order")
+    influx: InfluxEntry | None = Field(default=None, description="The InfluxDB that the record goes on to")
 
 
 class PlantFile(PlantHead):
