@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -235,16 +235,17 @@ async def bare(
     tables: Sequence[Services] = (),
     authentication: Authenticates | None = None,
     trust: Trust = lambda _: None,
+    now_s: Callable[[], float] = time.monotonic,
     **parts: Any,
 ) -> AsyncIterator[Rig]:
     """Wire, channel and sessions alone, with the service tables and gateway parts that a test needs."""
     chosen = chosen or settings()
     policies = Policies(chosen)
-    sessions = Sessions(chosen, policies, authentication or DemoUsers(), Counters(), time.monotonic)
+    sessions = Sessions(chosen, policies, authentication or DemoUsers(), Counters(), now_s)
     names = ("space", "values", "conditions", "histories", "subscriptions", "orders", "audit")
     given: dict[str, Any] = {name: parts.get(name) for name in names}
     gateway = Gateway(plant=parts.get("plant") or tutorial(), settings=chosen, sessions=sessions, **given)
-    async with listen(gateway, chosen, tables, policies, trust) as listening:
+    async with listen(gateway, chosen, tables, policies, trust, now_s) as listening:
         yield Rig(gateway, listening)
 
 

@@ -35,7 +35,7 @@ from controller.opcua.gateway.settings import Limits
 CHUNK_BYTES_MIN: Final = 8_192  # Part 6, 7.1.2.3: nobody may ask for less
 URL_BYTES_MAX: Final = 4_096
 HELLO_BYTES_MAX: Final = 32 + URL_BYTES_MAX
-_OPEN_TYPE: Final = ua.NodeId(ua.ObjectIds.OpenSecureChannelRequest_Encoding_DefaultBinary)
+_OPEN_TYPE: Final = ua.NodeId(cast("Any", ua.ObjectIds.OpenSecureChannelRequest_Encoding_DefaultBinary))
 _CHECKS: Final = ua.StatusCodes.BadSecurityChecksFailed
 _INVALID: Final = (InvalidSignature, InvalidRsaSignature, *MALFORMED)
 _OVERHEAD: Final = 512  # header, padding and signature of a chunk, at most
@@ -145,7 +145,7 @@ class Channel:
             MaxMessageSize=cast("ua.UInt32", self._limits.message_bytes),
             MaxChunkCount=cast("ua.UInt32", self._chunks_of(self._limits.message_bytes)),
         )
-        return ua_binary.uatcp_to_binary(ua.MessageType.Acknowledge, answer)
+        return ua_binary.uatcp_to_binary(cast("Any", ua.MessageType.Acknowledge), answer)
 
     def _chunks_of(self, size: int) -> int:
         """How many chunks a message of this size may take, at the least filling that makes sense."""
@@ -156,7 +156,7 @@ class Channel:
     def open(self, chunk: bytes) -> bytes:
         """Answers an OpenSecureChannel chunk: issues or renews a token. Raises Fault."""
         header, buffer = _header_of(chunk)
-        if header.ChunkType != ua.ChunkType.Single:
+        if chunk[3:4] != b"F":
             raise Fault(ua.StatusCodes.BadTcpMessageTypeInvalid, "an OPN message has one chunk")
         if self._parts:
             raise Fault(ua.StatusCodes.BadTcpMessageTypeInvalid, "an OPN inside another message")
@@ -267,7 +267,8 @@ class Channel:
         request_id = part.SequenceHeader.RequestId
         if self._parts and request_id != self._parts_request:
             raise Fault(ua.StatusCodes.BadTcpInternalError, "chunks of two messages mixed")
-        if header.ChunkType == ua.ChunkType.Abort:
+        final = chunk[3:4]
+        if final == b"A":
             self._drop_parts()
             return None
         self._parts_request = request_id
@@ -276,10 +277,8 @@ class Channel:
         if self._parts_bytes > self.message_bytes_max or too_many:
             raise Fault(ua.StatusCodes.BadTcpMessageTooLarge, f"over {self.message_bytes_max} bytes")
         self._parts.append(part.Body)
-        if header.ChunkType == ua.ChunkType.Intermediate:
+        if final == b"C":
             return None
-        if header.ChunkType != ua.ChunkType.Single:
-            raise Fault(ua.StatusCodes.BadTcpMessageTypeInvalid, "no such chunk")
         body = b"".join(self._parts) if len(self._parts) > 1 else part.Body
         self._drop_parts()
         return Message(request_id, body)
@@ -289,12 +288,11 @@ class Channel:
         self._opened(*_header_of(chunk))
         self.phase = Phase.CLOSED
 
-    def _opened(self, header: ua.Header, buffer: Buffer) -> MessageChunk:
+    def _opened(self, header: ua.Header, buffer: Buffer) -> Any:
         """The chunk, decrypted with the keys of its token and verified."""
         if self.phase is not Phase.OPEN or header.ChannelId != self.id:
             raise Fault(ua.StatusCodes.BadTcpSecureChannelUnknown, "no such channel")
-        (number,) = (decode(ua.SymmetricAlgorithmHeader, bounded(bytes(buffer)[:4], 2, 1)).TokenId,)
-        token = self._token(number)
+        token = self._token(decode(ua.SymmetricAlgorithmHeader, bounded(bytes(buffer)[:4], 2, 1)).TokenId)
         part = _verified(token.policy, header, buffer)
         if token is self._next:
             self._tokens = [self._tokens[-1], token]
@@ -334,7 +332,7 @@ class Channel:
         return self._seal(token.policy, token.id, request_id, body, ua.MessageType.SecureMessage)
 
     def _seal(self, policy: SecurityPolicy, token: int, request_id: int, body: bytes, kind: Any) -> bytes:
-        chunks = MessageChunk.message_to_chunks(
+        chunks: list[Any] = MessageChunk.message_to_chunks(
             policy, body, self._send_bytes, kind, self.id, request_id, token
         )
         for chunk in chunks:
@@ -351,7 +349,7 @@ def _header_of(chunk: bytes) -> tuple[ua.Header, Buffer]:
         raise Fault(ua.StatusCodes.BadTcpMessageTypeInvalid, str(error)) from None
 
 
-def _verified(policy: SecurityPolicy, header: ua.Header, buffer: Buffer) -> MessageChunk:
+def _verified(policy: SecurityPolicy, header: ua.Header, buffer: Buffer) -> Any:
     """One error for all that can be wrong, so that nobody learns from it what was."""
     try:
         return MessageChunk.from_header_and_body(policy, header, buffer)

@@ -7,7 +7,9 @@ Every request gets exactly one answer: the service's response, or a ServiceFault
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -46,7 +48,9 @@ class Dispatcher:
         limits: Limits,
         counters: Counters,
         log: QuietLog,
+        aside: Executor,
     ) -> None:
+        self._aside = aside
         self.endpoints: Endpoints | None = None
         self._gateway = gateway
         self._sessions = sessions
@@ -119,7 +123,7 @@ class Dispatcher:
         if stranger is None:
             session = self._sessions.find(header.AuthenticationToken, connection)
         if len(message.body) > self._limits.decode_inline_bytes:
-            request = await asyncio.to_thread(decode, kind, buffer)
+            request = await self._apart(decode, kind, buffer)
         else:
             request = decode(kind, buffer)
         hint_s = header.TimeoutHint / 1000
@@ -131,6 +135,10 @@ class Dispatcher:
                 return _cancel(connection, session, request)
             return await self._services[kind](self._gateway, session, request)
 
+    async def _apart(self, work: Callable[..., Any], *args: Any) -> Any:
+        """In a thread, so that the loop serves others in between."""
+        return await asyncio.get_running_loop().run_in_executor(self._aside, work, *args)
+
     # --- answers ------------------------------------------------------------------------------------
 
     async def _send(self, connection: Connection, message: Message, handle: int, response: Any) -> None:
@@ -139,7 +147,7 @@ class Dispatcher:
             if isinstance(response, Encoded):
                 body: bytes = response
             elif large:
-                body = await asyncio.to_thread(_encoded, response, handle)
+                body = await self._apart(_encoded, response, handle)
             else:
                 body = _encoded(response, handle)
             connection.send(message.request_id, body)
@@ -147,9 +155,9 @@ class Dispatcher:
             self._refuse(connection, message.request_id, handle, fault)
         except MALFORMED as error:
             self._counters.bugs += 1
-            self._log.tell("encoding", "an answer could not be encoded", error=repr(error)[:500])
-            fault = Fault(_Codes.BadEncodingError, "the answer could not be encoded")
-            self._refuse(connection, message.request_id, handle, fault)
+            self._log.tell("encoding", "an answer could not be encoded", error=str(error)[:200])
+            refusal = Fault(_Codes.BadEncodingError, "the answer could not be encoded")
+            self._refuse(connection, message.request_id, handle, refusal)
 
     def _refuse(self, connection: Connection, request_id: int, handle: int, fault: Fault) -> None:
         self._counters.requests_rejected += 1
@@ -169,7 +177,9 @@ class Dispatcher:
     def failed(self, connection: Connection, message: Message, error: BaseException) -> None:
         """A bug in a service: its client is told, the others do not notice."""
         self._counters.bugs += 1
-        self._log.tell("bug", "a service failed", error=repr(error)[:500], exc_info=error)
+        # No values: a password or a token may be among them.
+        trace = "".join(traceback.format_tb(error.__traceback__)[-3:])
+        self._log.tell("bug", "a service failed", error=type(error).__name__, trace=trace)
         response = ua.ServiceFault()
         response.ResponseHeader.ServiceResult = ua.StatusCode(cast("Any", _Codes.BadInternalError))
         handle = 0

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 BACKLOG: Final = 128
 CHECK_S: Final = 1.0
+THREADS: Final = 2  # the codec holds the interpreter's lock; RSA does not
 END_S: Final = 1.0  # for the last words to clients when we stop
 
 
@@ -34,6 +36,14 @@ class Listening:
     url: str
     port: int
     connections: set[Connection]
+    shared: Shared
+
+    def look(self) -> None:
+        """Ends what has taken too long; happens by itself every second."""
+        now_s = self.shared.now_s()
+        for connection in list(self.connections):
+            connection.check(now_s)
+        self.shared.sessions.expire()
 
 
 @asynccontextmanager
@@ -48,7 +58,8 @@ async def listen(
     """Serves until the block is left; then clients are told and nothing is left behind. Raises OSError."""
     limits, counters = settings.limits, gateway.sessions.counters
     log = QuietLog("opcua", now_s)
-    dispatcher = Dispatcher(gateway, tables, gateway.sessions, limits, counters, log)
+    aside = ThreadPoolExecutor(THREADS, "opcua wire")
+    dispatcher = Dispatcher(gateway, tables, gateway.sessions, limits, counters, log, aside)
     connections: set[Connection] = set()
     shared = Shared(
         policies=policies,
@@ -61,6 +72,7 @@ async def listen(
         log=log,
         now_s=now_s,
         connections=connections,
+        aside=aside,
     )
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
@@ -68,24 +80,23 @@ async def listen(
     )
     port = server.sockets[0].getsockname()[1]
     dispatcher.endpoints = Endpoints(settings, policies, port)
-    second = asyncio.create_task(_watch(shared), name="opcua patience")
+    listening = Listening(dispatcher.endpoints.url(""), port, connections, shared)
+    second = asyncio.create_task(_watch(listening), name="opcua patience")
     try:
         await server.start_serving()
-        yield Listening(dispatcher.endpoints.url(""), port, connections)
+        yield listening
     finally:
         server.close()
         second.cancel()
         gateway.sessions.end_all()
         await _end(connections, second)
+        aside.shutdown(wait=False, cancel_futures=True)
 
 
-async def _watch(shared: Shared) -> None:
+async def _watch(listening: Listening) -> None:
     while True:
         await asyncio.sleep(CHECK_S)
-        now_s = shared.now_s()
-        for connection in list(shared.connections):
-            connection.check(now_s)
-        shared.sessions.expire()
+        listening.look()
 
 
 async def _end(connections: set[Connection], second: asyncio.Task[None]) -> None:

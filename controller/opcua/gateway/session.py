@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from asyncua import ua
 
@@ -33,6 +33,10 @@ class Caller:
 NOBODY: Final = Caller("", LADDER[0], "")
 
 
+def _token() -> ua.NodeId:
+    return ua.NodeId(cast("ua.ByteString", secrets.token_bytes(32)), cast("ua.Int16", 0))
+
+
 @dataclass(slots=True, eq=False)
 class Session:
     """One session. token: the authentication token, 32 random bytes; never shown to anyone but its client.
@@ -46,7 +50,7 @@ class Session:
     id: ua.NodeId
     name: str
     timeout_ms: float
-    token: ua.NodeId = field(default_factory=lambda: ua.NodeId(secrets.token_bytes(32), 0))
+    token: ua.NodeId = field(default_factory=_token, repr=False)
     caller: Caller = NOBODY
     active: bool = False
     channel: Any = None
@@ -54,7 +58,7 @@ class Session:
     application: str = ""
     certificate: bytes = b""
     security: tuple[str, int] = ("", 0)
-    nonce: bytes = b""
+    nonce: bytes = field(default=b"", repr=False)
     touched_s: float = 0.0
     locales: tuple[str, ...] = ()
     max_response_bytes: int = 0

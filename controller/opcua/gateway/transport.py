@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -40,7 +41,7 @@ _EXPECTED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all connections share. now_s: the monotonic clock."""
+    """What all connections share. now_s: the monotonic clock. aside: threads for cryptography and codec."""
 
     policies: Policies
     limits: Limits
@@ -52,6 +53,7 @@ class Shared:
     log: QuietLog
     now_s: Callable[[], float]
     connections: set[Connection]
+    aside: Executor
 
 
 class Connection(asyncio.Protocol):
@@ -107,10 +109,15 @@ class Connection(asyncio.Protocol):
         return self.lost.is_set()
 
     @property
+    def stalled(self) -> bool:
+        """Its answers wait for a peer that does not read."""
+        return self._stalled_s is not None
+
+    @property
     def since_s(self) -> float:
         return self._since_s
 
-    def connection_lost(self, _: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (asyncio's signature)
         self.lost.set()
         self._shared.connections.discard(self)
         for _, _, future in list(self.waiting.values()):
@@ -197,7 +204,8 @@ class Connection(asyncio.Protocol):
 
     async def _opened(self, chunk: bytes) -> None:
         try:
-            answer = await asyncio.to_thread(self.channel.open, chunk)
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self._shared.aside, self.channel.open, chunk)
         except Fault as fault:
             self._fail(fault)
             return

@@ -106,7 +106,7 @@ class Policies:
         if kind is None or self.identity is None or peer is None:
             raise Fault(ua.StatusCodes.BadSecurityPolicyRejected, f"the policy {uri[:80]!r} is not offered")
         wanted = self.modes[0] if mode is None else mode
-        policy: SecurityPolicy = kind(peer, self.identity.leaf, self.identity.key, wanted)  # type: ignore[no-untyped-call]
+        policy: SecurityPolicy = kind(peer, self.identity.leaf, self.identity.key, wanted)
         return policy
 
     def asymmetric(self, uri: str) -> type[Any] | None:
