@@ -175,7 +175,7 @@ def doctor(
     findings = [("here", finding) for finding in diagnose(store)]
     for address in endpoint or ():
         remote = _look(address)
-        typer.echo(f"{address}: {advice(remote)}")
+        typer.echo(f"{address} offers at best, for the PLC's file:\n{advice(remote)}")
         findings += [(address, finding) for finding in diagnose_remote(remote, store)]
     for where, finding in findings:
         typer.echo(f"{where} {'error' if finding.is_error else 'note'}: {finding.text}")

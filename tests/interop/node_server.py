@@ -71,11 +71,14 @@ def interop_plant() -> Plant:
 
 
 class NodeServer:
-    """The running process; it takes anonymous users and USER. Commands take effect in the order told."""
+    """The running process; it takes anonymous users and USER. Commands take effect in the order told.
 
-    def __init__(self, folder: Path) -> None:
+    secured: it takes nothing but Basic256Sha256 SignAndEncrypt, USER, and clients in folder/trusted/certs.
+    """
+
+    def __init__(self, folder: Path, *, secured: bool = False) -> None:
         self.process = subprocess.Popen(
-            ["node", "server.js", str(folder), USER, PASSWORD],
+            ["node", "server.js", str(folder), USER, PASSWORD, *(["secured"] if secured else [])],
             cwd=HERE,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -1,4 +1,5 @@
-// A node-opcua server for the link to talk to: `node server.js FOLDER USER PASSWORD`.
+// A node-opcua server for the link to talk to: `node server.js FOLDER USER PASSWORD [secured]`.
+// secured: Basic256Sha256 SignAndEncrypt alone, no anonymous user, and only clients in FOLDER/trusted/certs.
 // Prints its endpoint when it serves. Commands on stdin, one a line: `set NAME VALUE`, `bad NAME`, `remove NAME`,
 // `add NAME`, `reset`,
 // `drop` (forgets all sessions), `ticks MS` (COUNT moves every MS). FOLDER holds its certificates.
@@ -19,15 +20,17 @@ const TYPES = {
 };
 
 async function main() {
-    const [folder, user, password] = process.argv.slice(2);
-    const certificates = new OPCUACertificateManager({ rootFolder: folder, automaticallyAcceptUnknownCertificate: true });
+    const [folder, user, password, secured] = process.argv.slice(2);
+    const certificates = new OPCUACertificateManager({ rootFolder: folder, automaticallyAcceptUnknownCertificate: !secured });
     await certificates.initialize();
     const server = new OPCUAServer({
         port: 0, resourcePath: "", hostname: "127.0.0.1", serverCertificateManager: certificates,
-        userCertificateManager: certificates, allowAnonymous: true,
+        userCertificateManager: certificates, allowAnonymous: !secured,
         userManager: { isValidUser: (name, word) => name === user && word === password },
-        securityModes: [MessageSecurityMode.None, MessageSecurityMode.Sign, MessageSecurityMode.SignAndEncrypt],
-        securityPolicies: [SecurityPolicy.None, SecurityPolicy.Basic256Sha256, SecurityPolicy.Aes256_Sha256_RsaPss],
+        securityModes: secured ? [MessageSecurityMode.SignAndEncrypt]
+            : [MessageSecurityMode.None, MessageSecurityMode.Sign, MessageSecurityMode.SignAndEncrypt],
+        securityPolicies: secured ? [SecurityPolicy.Basic256Sha256]
+            : [SecurityPolicy.None, SecurityPolicy.Basic256Sha256, SecurityPolicy.Aes256_Sha256_RsaPss],
         serverInfo: { applicationUri: "urn:127.0.0.1:interop" },
     });
     await server.initialize();

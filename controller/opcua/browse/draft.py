@@ -9,6 +9,7 @@ from typing import Final
 
 from controller.opcua.browse.walk import Found, Variable
 from controller.opcua.status import BAD, name
+from controller.plant.plant import Security
 from controller.plant.schema.fields import NAME_PATTERN
 from controller.plant.units import UNITS
 
@@ -18,8 +19,11 @@ _ELEMENTS_MAX: Final = 64
 _NAME_MAX: Final = 40
 
 
-def draft(found: Found, plc: str = "X") -> str:
-    """The text of plc_<name>.yaml for the namespace with most variables; the others are named in comments."""
+def draft(found: Found, plc: str = "X", security: Security | None = None) -> str:
+    """The text of plc_<name>.yaml for the namespace with most variables; the others are named in comments.
+
+    security: how the server was spoken to, so that the link does the same.
+    """
     usable = [variable for variable in found.variables if variable.raw is not None and variable.readable]
     namespace = Counter(variable.namespace for variable in usable).most_common(1)
     own = namespace[0][0] if namespace else ""
@@ -34,6 +38,7 @@ def draft(found: Found, plc: str = "X") -> str:
         f"endpoint: {_scalar(found.endpoint)}",
         f"namespace: {_scalar(own or 'urn:unknown')}",
         *_alive(alive),
+        *_security(security),
         "tags:" if usable else "tags: []",
     ]
     for variable in usable:
@@ -43,6 +48,18 @@ def draft(found: Found, plc: str = "X") -> str:
         why = "not readable" if not variable.readable else f"no type for a tag, {name(variable.status)}"
         lines.append(f"# left out: {variable.identifier} ({why})")
     return "\n".join(lines) + "\n"
+
+
+def _security(security: Security | None) -> Iterator[str]:
+    if security is None or (security.policy == "None" and security.user is None):
+        return
+    yield "security:"
+    yield f"  policy: {security.policy}"
+    yield f"  mode: {security.mode}"
+    if security.user is not None:
+        yield f"  user: {_scalar(security.user)}"
+    if security.password is not None:
+        yield f"  password: {_scalar(security.password)}"
 
 
 def _alive(tag: str) -> list[str]:

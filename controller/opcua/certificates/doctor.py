@@ -163,10 +163,6 @@ def _policy(offered: ua.EndpointDescription) -> str:
 def diagnose_remote(remote: Remote, store: Store, now: datetime | None = None) -> list[Finding]:
     """What stands between us and that server, and what to write into the PLC's file."""
     found: list[Finding] = []
-    best = next(
-        (pair for pair in _PREFERRED if pair in remote.policies),
-        ("None", "None"),
-    )
     if remote.shown and remote.certificate is None:
         found.append(Finding(True, "its certificate cannot be read", "have it made anew at the server"))
     elif remote.certificate is not None:
@@ -182,7 +178,7 @@ def diagnose_remote(remote: Remote, store: Store, now: datetime | None = None) -
             found.extend(Finding(False, remark) for remark in verdict.remarks)
         else:
             found.append(Finding(True, verdict.text, verdict.fix))
-    if best[0] == "None":
+    if best(remote)[0] == "None":
         weak = [policy for policy, _ in remote.policies if policy in _BROKEN]
         text = f"it offers nothing better than {weak[0]}" if weak else "it offers no encryption"
         found.append(Finding(False, text, "switch Basic256Sha256, Sign & Encrypt on at the server"))
@@ -193,10 +189,15 @@ def diagnose_remote(remote: Remote, store: Store, now: datetime | None = None) -
     return found
 
 
+def best(remote: Remote) -> tuple[str, str]:
+    """Policy and mode of the best that the server offers; ("None", "None") when there is nothing good."""
+    return next((pair for pair in _PREFERRED if pair in remote.policies), ("None", "None"))
+
+
 def advice(remote: Remote) -> str:
-    """The best the server offers, as it is written into a PLC's file."""
-    policy, mode = next((pair for pair in _PREFERRED if pair in remote.policies), ("None", "None"))
-    return f"security: {{policy: {policy}, mode: {mode}}}"
+    """The same as it is written into a PLC's file."""
+    policy, mode = best(remote)
+    return f"security:\n  policy: {policy}\n  mode: {mode}"
 
 
 _PREFERRED: Final = tuple(

@@ -62,9 +62,18 @@ class Connection:
             self.warnings.append(("certificate", unchecked))
         await self.step("connect", client.connect_socket())
         await self.step("hello", client.send_hello())
-        await self.step("open secure channel", client.open_secure_channel())
+        try:
+            await self.step("open secure channel", client.open_secure_channel())
+        except (LinkLost, Refused) as error:
+            raise LinkLost(error.reason + self._advice()) from error
         await self.step("create session", client.create_session())
         await self.step("activate session", self._activate())
+
+    def _advice(self) -> str:
+        """What mostly helps when a server does not open an encrypted channel; few say why (Part 4, 6.1.3)."""
+        if self._security.policy == "None":
+            return ""
+        return "; does it trust our certificate? `heloop certs export FILE`, and trust that there"
 
     async def _activate(self) -> None:
         # The client was told user and password by `secure`; only it knows how to encrypt them.
