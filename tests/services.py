@@ -23,5 +23,9 @@ def services() -> dict[str, Service]:
             shutil.which("node") is not None and (INTEROP / "node_modules/node-opcua-client").is_dir(),
             "apt-get install nodejs npm && npm ci --ignore-scripts --prefix tests/interop",
         ),
+        "grafana-schema": Service(
+            shutil.which("node") is not None and (INTEROP / "node_modules/@grafana/schema").is_dir(),
+            "apt-get install nodejs npm && npm ci --ignore-scripts --prefix tests/interop",
+        ),
         "chromium": Service(chromium is not None, "apt-get install chromium"),
     }

@@ -31,8 +31,15 @@ class Page:
         """A title's way into the console, such as '/trend?tag=LT-201'."""
         return {
             "title": self.say("Open in the console"),
+            "type": "link",
             "url": "${console}" + place,
             "targetBlank": True,
+            "asDropdown": False,
+            "icon": "external link",
+            "includeVars": False,
+            "keepTime": False,
+            "tags": [],
+            "tooltip": "",
         }
 
     def put(self, panel: Panel, width: int, height: int) -> None:
