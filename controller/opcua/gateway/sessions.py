@@ -225,12 +225,10 @@ class Sessions:
             signature = asked.ClientSignature.Signature or b""
             if not any(channel.signed(one, signature) for one in signed):
                 raise Fault(_Codes.BadApplicationSignatureInvalid, "not signed by the channel's certificate")
-        token = token_of(asked)
+        token = token_of(asked, channel)
         if token is None:
             if not self._settings.anonymous:
                 raise Fault(_Codes.BadIdentityTokenRejected, "nobody comes in without a name")
-        elif not channel.secured:
-            raise Fault(_Codes.BadIdentityTokenRejected, "a login needs a secured channel")
         elif isinstance(token, ua.UserNameIdentityToken):
             reveal(token, channel, self._policies, nonce)
         caller = await self._authentication.authenticate(

@@ -309,7 +309,8 @@ class Connection(asyncio.Protocol):
         self._shared.log.tell(
             f"closed {fault.code:#x}", "a connection was closed", peer=self.channel.peer, why=str(fault)[:200]
         )
-        reason = ua.ErrorMessage(ua.StatusCode(fault.code), str(fault)[:200])  # type: ignore[arg-type]
+        told = "" if fault.code == _Codes.BadSecurityChecksFailed else str(fault)[:200]
+        reason = ua.ErrorMessage(ua.StatusCode(fault.code), told)  # type: ignore[arg-type]
         self._write(ua_binary.uatcp_to_binary(ua.MessageType.Error, reason))  # type: ignore[arg-type]
         self._close()
 

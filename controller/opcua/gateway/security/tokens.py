@@ -32,8 +32,8 @@ _POLICY_OF: Final = {
 }
 
 
-def token_of(parameters: ua.ActivateSessionParameters) -> Any | None:
-    """The token, None for an anonymous one. Raises Fault for what no endpoint of ours asks for."""
+def token_of(parameters: ua.ActivateSessionParameters, channel: Channel) -> Any | None:
+    """The token, None for an anonymous one. Raises Fault for what the channel's endpoint does not ask for."""
     token = parameters.UserIdentityToken
     if token is None or (isinstance(token, ua.ExtensionObject) and not token.TypeId.Identifier):
         return None
@@ -42,6 +42,8 @@ def token_of(parameters: ua.ActivateSessionParameters) -> Any | None:
         raise Fault(ua.StatusCodes.BadIdentityTokenRejected, "no such kind of login is offered")
     if policy == ANONYMOUS:
         return None
+    if not channel.secured:
+        raise Fault(ua.StatusCodes.BadIdentityTokenRejected, "a login needs a secured channel")
     if token.PolicyId != policy:
         raise Fault(_INVALID, "the login names a policy that the endpoint does not have")
     return token
