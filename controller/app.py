@@ -19,7 +19,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from controller import __version__, runtime
+from controller import __version__, runtime, watchdog
 from controller.answers import Answers, link_row
 from controller.core.core import Core
 from controller.core.durable import Durable
@@ -190,20 +190,30 @@ async def _serve(
             *(tasks.create_task(link.run(), name=f"link {link.plc.name}") for link in links.values()),
             tasks.create_task(_when_ready(loop, clock, on_ready), name="ready"),
             tasks.create_task(_tell_of_the_disk(journal), name="disk"),
+            tasks.create_task(watchdog.feed(lambda: _signs(loop, journal)), name="watchdog"),
         ]
+        # Not when all PLCs are there: systemd would give up a service whose PLC stays away.
+        watchdog.tell("READY=1\nSTATUS=waiting for the first confirmed values of every PLC")
         await stop.wait()
         if await loop.settle(answers.farewell(), SETTLE_S):
             health = journal.health()
             text = f"stopped with {health.events_waiting} events that the disk did not take: {health.failing}"
             structlog.get_logger("journal").error(text)
+        watchdog.tell("STOPPING=1")
         for task in running:
             task.cancel()
+
+
+def _signs(loop: Loop, journal: Journal) -> watchdog.Signs:
+    health = journal.health()
+    return watchdog.Signs(loop.meters.steps, health.lag_s, health.failing)
 
 
 async def _when_ready(loop: Loop, clock: Clock, on_ready: Callable[[], None]) -> None:
     await loop.ready.wait()
     clock.start()
     on_ready()
+    watchdog.tell("STATUS=every PLC has given its first confirmed values")
 
 
 async def _tell_of_the_disk(journal: Journal) -> None:
