@@ -12,7 +12,18 @@ from typing import Annotated
 import typer
 
 from controller import __version__
-from controller.cli import alarms, certs, configure, connect, operate, records, reports, serve, simulate
+from controller.cli import (
+    alarms,
+    certs,
+    configure,
+    connect,
+    operate,
+    records,
+    reports,
+    serve,
+    simulate,
+    users,
+)
 
 app = typer.Typer(
     name="heloop",
@@ -41,7 +52,7 @@ def common(
     """Options before the command."""
 
 
-for module in (configure, serve, simulate, operate, alarms, records, reports, connect, certs):
+for module in (configure, serve, simulate, operate, alarms, records, reports, connect, certs, users):
     module.register(app)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +72,20 @@ def request(  # the fields of a request, as a person gives them
     if not reply["accepted"]:
         fail(f"refused: {reply['reason']}{number}")
     typer.echo(f"accepted: {reply['reason'] or action + ' ' + target}{number}")
+
+
+def record(place: Path, kind: str, source: str, text: str) -> None:
+    """Says on the terminal what was changed in a data directory, and in the journal when its service runs."""
+    typer.echo(text)
+    there = runtime.of(place)
+    if there.about() is None:
+        return
+    account = pwd.getpwuid(os.getuid()).pw_name
+    event = {"kind": kind, "source": source, "text": text, "data": {"by": account}}
+    try:
+        answer = commands.ask(there.commands, {"record": event})
+    except commands.NoService as error:
+        typer.echo(f"it is not in the journal: {error}", err=True)
+        return
+    if not answer["accepted"]:
+        typer.echo(f"it is not in the journal: {answer['reason']}", err=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from controller.cli.ask import data_of
+from controller.cli.ask import data_of, record
 from controller.cli.options import DONE, FAILED, DataOption, fail
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def renew(data: DataOption = None, host: HostOption = None) -> None:
     except (StoreError, Unreadable) as error:
         fail(str(error))
     _say_own(_store(place), made.certificate)
+    record(place, "certificates.changed", made.certificate.name, "the application's certificate was renewed")
     typer.echo("links take it at their next connect, the server at its next start")
 
 
@@ -109,10 +110,14 @@ def trust(
     """Trust a PLC's, a client's or a CA's certificate. Compare its thumbprint with the one shown there."""
     from controller.opcua.certificates import StoreError, Unreadable
 
-    store = _store(data_of(data))
+    place = data_of(data)
+    store = _store(place)
     try:
         if crl:
-            typer.echo(str(store.add_revocations(_read(which))))
+            added = store.add_revocations(_read(which))
+            record(
+                place, "certificates.changed", added.stem, f"the revocation list {added} counts from now on"
+            )
             return
         certificate = _named(store, which)
         _describe(certificate)
@@ -124,7 +129,9 @@ def trust(
             path = store.trust(certificate, allow=("expired",) if expired else ())
     except (StoreError, Unreadable) as error:
         fail(str(error))
-    typer.echo(f"trusted from now on: {path}")
+    how = "completes chains" if issuer else "is trusted, even when expired," if expired else "is trusted"
+    text = f"the certificate {certificate.thumbprint} {how} from now on: {path}"
+    record(place, "certificates.changed", certificate.name, text)
 
 
 @certs.command()
@@ -132,14 +139,19 @@ def reject(which: Which, data: DataOption = None) -> None:
     """Trust a certificate no longer. Sessions that it has are not ended; new ones are refused."""
     from controller.opcua.certificates import StoreError
 
-    store = _store(data_of(data))
+    place = data_of(data)
+    store = _store(place)
     try:
         certificate = store.find(which)
         removed = store.reject(certificate)
     except StoreError as error:
         fail(str(error))
     _describe(certificate)
-    typer.echo("trusted no longer" if removed else "it was not trusted; nothing has changed")
+    if removed:
+        text = f"the certificate {certificate.thumbprint} is trusted no longer"
+        record(place, "certificates.changed", certificate.name, text)
+    else:
+        typer.echo("it was not trusted; nothing has changed")
 
 
 @certs.command()

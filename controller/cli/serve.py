@@ -95,6 +95,7 @@ def run(
 ) -> None:
     """The service: the core as a supervised child (followers and front doors join it as they are named)."""
     from controller.cli.configure import load_plant
+    from controller.doors.accounts import AccountError, real_accounts
     from controller.supervise import Child, Refused, Supervisor
 
     checked = load_plant(plant)
@@ -102,6 +103,10 @@ def run(
         fail(f"--with {with_}: this version has no followers yet; leave the option out", 2)
     del port_base  # reserved: this version opens no network port
     place = data or default_data(checked.name)
+    try:
+        real_accounts(place)
+    except AccountError as error:
+        fail(str(error), 2)
     arguments = ["core", plant, "--data", str(place), "--log-format", log_format]
     arguments += [argument for text in endpoint or () for argument in ("--endpoint", text)]
     arguments += ["-v"] if verbose else []

@@ -185,6 +185,18 @@ def demo_passwords(accounts: Accounts) -> list[str]:
     return [name for name in ROLES if name in known and known[name].accepts(DEMO + name)]
 
 
+def real_accounts(data: Path) -> Accounts:
+    """The people of a data directory. Raises AccountError for a broken file and for the demo's passwords."""
+    accounts = Accounts.of(data)
+    if known := demo_passwords(accounts):
+        names = ", ".join(known)
+        raise AccountError(
+            f"the password of {names} is the demo's, which everybody knows: "
+            f"`heloop users passwd {known[0]}` or `heloop users remove {known[0]}`"
+        )
+    return accounts
+
+
 def hash_of(name: str, password: str) -> str:
     """argon2id of a password that is good enough. Raises AccountError with what is wanted."""
     if len(password) not in PASSWORD_LENGTHS:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.doors.accounts import AccountError, Accounts, DemoAccounts, demo_passwords
+from controller.doors.accounts import DemoAccounts, real_accounts
 from controller.doors.logins import Logins
 from controller.opcua.certificates import Store, StoreError, ensure
 from controller.opcua.gateway.channel import Trust
@@ -73,18 +73,6 @@ def entrance(
         )
     finally:
         logins.close()
-
-
-def real_accounts(data: Path) -> Accounts:
-    """The people of a data directory. Raises AccountError for a broken file and for the demo's passwords."""
-    accounts = Accounts.of(data)
-    if known := demo_passwords(accounts):
-        names = ", ".join(known)
-        raise AccountError(
-            f"the password of {names} is the demo's, which everybody knows: "
-            f"`heloop users passwd {known[0]}` or `heloop users remove {known[0]}`"
-        )
-    return accounts
 
 
 def _key(store: Store) -> bytes:
