@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -96,9 +96,11 @@ class Door:
 
 
 @asynccontextmanager
-async def door(data: Path, *, demo: bool = False, **people: str) -> AsyncIterator[Door]:
+async def door(
+    data: Path, people: Mapping[str, str] | None = None, *, demo: bool = False
+) -> AsyncIterator[Door]:
     """people: name -> role, all with the same password."""
-    for name, role in people.items():
+    for name, role in (people or {}).items():
         Accounts.of(data).add(name, role, GOOD)
     clock, heard = Clock(), list[Login]()
     limits = settings().limits
@@ -114,7 +116,7 @@ async def door(data: Path, *, demo: bool = False, **people: str) -> AsyncIterato
 async def test_an_application_nobody_trusts_is_refused_and_let_in_once_a_person_has_said_so(
     tmp_path: Path,
 ) -> None:
-    async with door(tmp_path, sato="operator") as here:
+    async with door(tmp_path, {"sato": "operator"}) as here:
         assert await here.answer("sato", trusted=False) == Codes.BadSecurityChecksFailed
         (stranger,) = here.store.rejects()
         here.store.trust(stranger)
@@ -136,7 +138,7 @@ async def test_the_gateways_own_certificate_names_its_application_uri(tmp_path: 
 
 @pytest.mark.parametrize("role", LADDER)
 async def test_each_role_comes_in_as_itself(tmp_path: Path, role: str) -> None:
-    async with door(tmp_path, sato=role) as here:
+    async with door(tmp_path, {"sato": role}) as here:
         assert await here.answer("sato") == f"sato/{role}"
         (login,) = here.logins
         assert (login.user, login.role, login.how, login.why) == ("sato", role, "password", "")
@@ -146,7 +148,7 @@ async def test_each_role_comes_in_as_itself(tmp_path: Path, role: str) -> None:
 async def test_a_wrong_password_and_an_unknown_user_look_the_same_and_the_journal_has_both(
     tmp_path: Path,
 ) -> None:
-    async with door(tmp_path, sato="operator") as here:
+    async with door(tmp_path, {"sato": "operator"}) as here:
         assert await here.answer("sato", "liquid at 4.3 K") == Codes.BadUserAccessDenied
         assert await here.answer("mori") == Codes.BadUserAccessDenied
         assert await here.answer("sato", " ") == Codes.BadUserAccessDenied
@@ -161,7 +163,7 @@ async def test_a_wrong_password_and_an_unknown_user_look_the_same_and_the_journa
 
 
 async def test_after_five_wrong_passwords_the_right_one_waits_five_minutes(tmp_path: Path) -> None:
-    async with door(tmp_path, sato="operator", mori="viewer") as here:
+    async with door(tmp_path, {"sato": "operator", "mori": "viewer"}) as here:
         for number in range(5):
             assert await here.answer("sato", f"guess {number}") == Codes.BadUserAccessDenied
         assert here.logins[-1].begins
@@ -175,7 +177,7 @@ async def test_after_five_wrong_passwords_the_right_one_waits_five_minutes(tmp_p
 async def test_a_user_with_a_certificate_of_their_own(tmp_path: Path) -> None:
     mine, other = paper("sato", uri=None, number=5), paper("other", uri=None, number=6)
     old = paper("old", uri=None, number=7, begins=NOW - timedelta(days=9), ends=NOW - timedelta(days=1))
-    async with door(tmp_path, sato="engineer") as here:
+    async with door(tmp_path, {"sato": "engineer"}) as here:
         accounts = Accounts.of(tmp_path)
         assert await here.answer(paper_=mine) == Codes.BadIdentityTokenRejected
         accounts.add_certificate("sato", mine.certificate.fingerprint)
@@ -197,7 +199,9 @@ async def test_nobody_is_a_viewer_where_that_is_allowed(tmp_path: Path) -> None:
 
 
 async def test_who_is_removed_locked_or_put_lower_is_sent_away_and_others_stay(tmp_path: Path) -> None:
-    async with door(tmp_path, sato="engineer", mori="viewer", kato="operator", abe="operator") as here:
+    async with door(
+        tmp_path, {"sato": "engineer", "mori": "viewer", "kato": "operator", "abe": "operator"}
+    ) as here:
         accounts, sessions = Accounts.of(tmp_path), here.rig.gateway.sessions
         async with (
             here.client("sato") as first,
