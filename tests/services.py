@@ -27,5 +27,10 @@ def services() -> dict[str, Service]:
             shutil.which("node") is not None and (INTEROP / "node_modules/@grafana/schema").is_dir(),
             "apt-get install nodejs npm && npm ci --ignore-scripts --prefix tests/interop",
         ),
+        "systemd-analyze": Service(shutil.which("systemd-analyze") is not None, "apt-get install systemd"),
+        "docker-compose": Service(
+            shutil.which("docker-compose") is not None,
+            "apt-get install --no-install-recommends docker-compose",
+        ),
         "chromium": Service(chromium is not None, "apt-get install chromium"),
     }
