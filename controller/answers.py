@@ -11,6 +11,7 @@ from typing import Any, Final
 from controller import __version__
 from controller.core.core import Core
 from controller.core.inputs import Note
+from controller.core.wording import meant
 from controller.doors.commands import UnknownQuery
 from controller.loop import Clock, Loop
 from controller.opcua.link import Link
@@ -73,7 +74,7 @@ class Answers:
             case "explain":
                 return self._explain(str(args.get("name", "")))
             case "alarms":
-                return self._core.alarming.rows(everything=bool(args.get("everything")))
+                return self._alarms(args)
             case "alarm":
                 return self._alarm(str(args.get("name", "")))
             case "ready":
@@ -122,12 +123,28 @@ class Answers:
             row = self._core.alarming.row(name)
             return {**row, "why": self._core.alarming.explain(name, self._clock.now())}
         except KeyError:
-            raise UnknownQuery(f"'{name}' is no alarm of {self._plant.name}") from None
+            hint = self._core.alarming.hint(name)
+            raise UnknownQuery(f"'{name}' is no alarm of {self._plant.name}{hint}") from None
+
+    def _alarms(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+        wanted = args.get("filter") or {}
+        areas = [name for name, _ in self._plant.areas]
+        if (area := wanted.get("area")) and area not in areas:
+            raise UnknownQuery(f"'{area}' is no area of {self._plant.name}; there are {', '.join(areas)}")
+        try:
+            return self._core.alarming.rows(everything=bool(args.get("everything")), wanted=wanted)
+        except (TypeError, ValueError) as error:
+            raise UnknownQuery(str(error)) from None
 
     def _explain(self, name: str) -> str:
         try:
             return str(self._core.explain(name, self._clock.now()))
         except KeyError:
-            raise UnknownQuery(
-                f"'{name}' is no tag, alarm, interlock or command of {self._plant.name}"
-            ) from None
+            plant = self._plant
+            known = [
+                *plant.index,
+                *(rule.name for rule in plant.interlocks),
+                *(one.id for one in plant.alarms),
+            ]
+            text = f"'{name}' is no tag, alarm, interlock or command of {plant.name}{meant(name, known)}"
+            raise UnknownQuery(text) from None

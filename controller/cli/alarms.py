@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,41 +25,38 @@ Alarm = Annotated[str, typer.Argument(help="Alarm, e.g. LT-201.HH; with * and ? 
 
 @alarms.command("list")
 def list_(
+    name: Annotated[str, typer.Argument(help="Alarm or pattern, e.g. 'LT-*'; default: all.")] = "*",
     data: DataOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Every alarm, not only what stands.")] = False,
+    area: Annotated[str, typer.Option("--area", help="Only this area, e.g. purifier.")] = "",
+    priority: Annotated[
+        list[int] | None, typer.Option("--priority", min=1, max=3, help="Only these (repeat it).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
 ) -> None:
-    """What stands or waits for somebody, worst first."""
-    rows: list[dict[str, Any]] = query(data, "alarms", everything=everything)
+    """What stands or waits for somebody, worst first; times are UTC."""
+    wanted = {"id": name, "area": area, "priorities": priority or [1, 2, 3]}
+    rows: list[dict[str, Any]] = query(data, "alarms", everything=everything, filter=wanted)
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
-    if not rows:
-        typer.echo("no alarm stands, none waits to be acknowledged")
-    for row in rows:
-        quiet = f"  (suppressed: {row['suppressed_by']})" if row["suppressed_by"] else ""
-        typer.echo(f"P{row['priority']}  {row['id']:18} {row['state']:24} {row['text']}{quiet}")
+    from controller.cli.alarm_text import list_text, width
+
+    fits = "" if name == "*" and not area and not priority else " that fits"
+    typer.echo(list_text(rows, width()) or f"no alarm{fits} stands, none waits to be acknowledged")
 
 
 @alarms.command("show")
 def show(name: Alarm, data: DataOption = None) -> None:
     """One alarm: why it is (not) active, and what to do about it."""
-    row = query(data, "alarm", name=name)
-    typer.echo(f"{row['id']} (priority {row['priority']}, {row['area']}): {row['text']}")
-    typer.echo(row["why"])
-    for key, title in (
-        ("cause", "likely cause"),
-        ("consequence", "if ignored"),
-        ("action", "first action"),
-        ("time_allowed", "time allowed"),
-    ):
-        if row["help"][key]:
-            typer.echo(f"{title}: {row['help'][key]}")
+    from controller.cli.alarm_text import show_text, width
+
+    typer.echo(show_text(query(data, "alarm", name=name), width()))
 
 
 def _target(name: str) -> tuple[str, dict[str, Any]]:
-    """A pattern means all alarms that fit."""
-    return (name, {"filter": {"id": name}}) if set(name) & set("*?") else (name, {})
+    """A pattern means all alarms that fit. A name is that of an alarm, also when there is none."""
+    return (name, {"filter": {"id": name}}) if set(name) & set("*?") else (name, {"alarm": True})
 
 
 @alarms.command("ack")
@@ -132,15 +128,70 @@ def reset(
     request(data, "reset", target, reason=reason, user=user, role=role, args=args)
 
 
+@alarms.command("confirm")
+def confirm(
+    name: Alarm,
+    reason: ReasonOption = "",
+    data: DataOption = None,
+    user: UserOption = None,
+    role: RoleOption = None,
+) -> None:
+    """The second step after acknowledging, where an alarm asks for it: it has been dealt with."""
+    target, args = _target(name)
+    request(data, "confirm", target, reason=reason, user=user, role=role, args=args)
+
+
+@alarms.command("silence")
+def silence(
+    name: Alarm,
+    reason: ReasonOption = "",
+    data: DataOption = None,
+    user: UserOption = None,
+    role: RoleOption = None,
+) -> None:
+    """Stop the sound until it speaks again; it stays unacknowledged."""
+    target, args = _target(name)
+    request(data, "silence", target, reason=reason, user=user, role=role, args=args)
+
+
+@alarms.command("out-of-service")
+def out_of_service(
+    name: Alarm,
+    for_: Annotated[str, typer.Option("--for", help="How long: 8h, 3d; at most 30 d.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the journal.")],
+    data: DataOption = None,
+    user: UserOption = None,
+    role: RoleOption = None,
+) -> None:
+    """Take it away while its instrument is being worked on (supervisor; never priority 1)."""
+    target, args = _target(name)
+    args["for_s"] = duration_s(for_)
+    request(data, "remove_from_service", target, reason=reason, user=user, role=role, args=args)
+
+
+@alarms.command("in-service")
+def in_service(
+    name: Alarm,
+    reason: ReasonOption = "",
+    data: DataOption = None,
+    user: UserOption = None,
+    role: RoleOption = None,
+) -> None:
+    """Bring it back into service before its time is over."""
+    target, args = _target(name)
+    request(data, "return_to_service", target, reason=reason, user=user, role=role, args=args)
+
+
 @alarms.command("history")
 def history(
     name: Annotated[str, typer.Argument(help="Alarm, or a pattern; default: all.")] = "*",
     limit: Annotated[int, typer.Option("--limit", min=1, help="Newest so many.")] = 50,
     data: DataOption = None,
 ) -> None:
-    """What happened to it, newest first, from the journal."""
+    """What happened to it, newest first, from the journal; times are UTC."""
     from fnmatch import fnmatchcase
 
+    from controller.cli.alarm_text import history_line, width
     from controller.record.errors import RecordError
     from controller.record.reader import Reader, Where
 
@@ -149,9 +200,11 @@ def history(
             found = reader.newest_events(20 * limit, Where(kinds=("alarm.*",)))
     except RecordError as error:
         fail(str(error))
-    for entry in [one for one in found if fnmatchcase(one.source, name)][:limit]:
-        at = datetime.fromtimestamp(entry.utc_ns / 1e9, UTC).isoformat(timespec="seconds")
-        typer.echo(f"{at}  {entry.kind.removeprefix('alarm.'):14} {entry.source:18} {entry.text}")
+    entries = [one for one in found if fnmatchcase(one.source, name)][:limit]
+    for entry in entries:
+        typer.echo(history_line(entry, width()))
+    if not entries:
+        typer.echo(f"nothing is recorded of {name}; `heloop alarms list --all` shows every alarm", err=True)
 
 
 def data_of(data: Path | None) -> Path:

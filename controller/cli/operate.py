@@ -26,10 +26,12 @@ def status(data: DataOption = None, as_json: JsonOption = False) -> None:
 
 
 def explain(
-    name: Annotated[str, typer.Argument(help="Tag, interlock or command.")], data: DataOption = None
+    name: Annotated[str, typer.Argument(help="Tag, alarm, interlock or command.")], data: DataOption = None
 ) -> None:
     """Why is this (not) active, in a sentence."""
-    typer.echo(query(data, "explain", name=name))
+    from controller.cli.alarm_text import width, wrapped
+
+    typer.echo(wrapped(query(data, "explain", name=name), width()))
 
 
 def reset(

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from alarms.annunciator import covered_by_people
 from alarms.engine import AlarmEngine
 from alarms.lifecycle import State
-from alarms.operations import Action, Filter, Operation
+from alarms.operations import Action, Code, Filter, Operation, Refusal
 from alarms.records import Kind, Record, Recorded
 from controller.core.clock import Due, Now
 from controller.core.durable import Durable
@@ -21,10 +22,12 @@ from controller.core.effects import Event
 from controller.core.image import Image, Tags
 from controller.core.inputs import Request
 from controller.core.trip_facts import effect_telling, trip_telling
+from controller.core.wording import meant
 from controller.plant.plant import Plant
 
 KINDS: Final = frozenset(kind.value for kind in Kind)
 ACTIONS: Final = frozenset(action.value for action in Action)
+NOTHING_TO_DO: Final = frozenset((Code.ALREADY_ACKNOWLEDGED, Code.ALREADY_CONFIRMED, Code.NOT_SHELVED))
 
 
 class Alarming:
@@ -80,8 +83,9 @@ class Alarming:
     # --- people --------------------------------------------------------------------------------
 
     def means(self, request: Request) -> bool:
-        """Whether the request is about alarms: an alarm's id, or a filter."""
-        named = request.target in self.engine.points or "filter" in request.args
+        """Whether the request is about alarms: an alarm's id, a filter, or what is said to be an alarm."""
+        args = request.args
+        named = request.target in self.engine.points or "filter" in args or bool(args.get("alarm"))
         return request.action in ACTIONS and named
 
     def operate(self, request: Request, now: Now) -> tuple[bool, str, dict[str, Any]]:
@@ -93,20 +97,55 @@ class Alarming:
         step = self.engine.operate(now, operation)
         self._asked += [_event(record) for record in step.records]
         done = sorted({record.source for record in step.records})
-        refused = [f"{one.alarm}: {one.text}" if one.alarm else one.text for one in step.refused]
+        refused = [self._spoken(one) for one in step.refused]
         data = {"done": done, "refused": refused, "codes": [one.code.value for one in step.refused]}
         if done:
             words = request.action.replace("_", " ")
-            return True, "; ".join([f"{words}: {', '.join(done)}", *refused]), data
-        return False, "; ".join(refused) or "no alarm fits", data
+            return (
+                True,
+                "; ".join([f"{words}: {', '.join(done)}", *self._others(step.refused, request)]),
+                data,
+            )
+        if not refused:
+            text = f"no alarm fits '{request.target}'; `heloop alarms list --all` shows every alarm"
+            return False, text, data
+        return False, "; ".join(refused), data
+
+    def _others(self, refused: tuple[Refusal, ...], request: Request) -> list[str]:
+        """Of a pattern only what wants somebody: that the rest needs nothing goes without saying."""
+        if "filter" in request.args:
+            retained = self.engine.book.retained
+            refused = tuple(one for one in refused if one.alarm in retained and one.code not in NOTHING_TO_DO)
+        return [self._spoken(one) for one in refused]
+
+    def _spoken(self, one: Refusal) -> str:
+        if one.code is Code.UNKNOWN_ALARM:
+            return f"there is no alarm {one.alarm}{self.hint(one.alarm)}"
+        return one.text if not one.alarm or one.text.startswith(one.alarm) else f"{one.alarm}: {one.text}"
+
+    def hint(self, name: str) -> str:
+        """What may have been meant by a name that no alarm has."""
+        own = self.by_tag.get(name.upper(), ())
+        if own:
+            return f"; {name.upper()} has {', '.join(own)}"
+        return meant(name, self.engine.points)
 
     # --- questions -----------------------------------------------------------------------------
 
-    def rows(self, *, everything: bool = False) -> list[dict[str, Any]]:
-        """Alarms that want somebody (retained), worst first; everything: all of them."""
-        engine = self.engine
+    def rows(
+        self, *, everything: bool = False, wanted: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """Alarms that want somebody (retained), worst first; everything: all of them. wanted: a filter.
+
+        Raises ValueError for a filter that cannot be.
+        """
+        engine, fits = self.engine, _filter(wanted or {})
         ids = engine.points if everything else [one for one in engine.points if one in engine.book.retained]
-        rows = [self.row(alarm) for alarm in ids]
+        rows = [
+            self.row(one)
+            for one in ids
+            if fits.fits(engine.points[one].alarm, engine.facts(one), engine.shown(one))
+        ]
         return sorted(rows, key=lambda row: (row["priority"], -row["active"], row["id"]))
 
     def row(self, alarm: str) -> dict[str, Any]:
@@ -123,7 +162,9 @@ class Alarming:
             "state": self.engine.shown(alarm).value,
             "active": facts.active,
             "acknowledged": facts.acknowledged,
+            "since_utc_ns": facts.raised_utc_ns,
             "suppressed_by": self.engine.suppressed_by(alarm),
+            "quiet_by": covered_by_people(facts) or self.engine.suppressed_by(alarm),
             "help": {
                 "cause": rule.help.cause,
                 "consequence": rule.help.consequence,

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def explain(core: Core, name: str, now: Now) -> str:
-    """Raises KeyError when the plant has nothing of this name."""
+    """A line each: the thing itself, the interlocks that read it, its alarms (those of the instrument only
+    while they stand). Raises KeyError when the plant has nothing of this name."""
     for logic in core.interlocks.logics:
         if logic.rule.name == name:
             return about_interlock(core, logic, now)
@@ -30,8 +31,13 @@ def explain(core: Core, name: str, now: Now) -> str:
             return about_permissive(core, permissive)
     if name in core.alarming.engine.points:
         return core.alarming.explain(name, now)
-    alarms = [core.alarming.explain(alarm, now) for alarm in core.alarming.by_tag.get(name, ())]
-    return " ".join([about_tag(core, core.plant.tag(name), now), *alarms])
+    points, facts = core.alarming.engine.points, core.alarming.engine.facts
+    alarms = [
+        core.alarming.explain(alarm, now)
+        for alarm in core.alarming.by_tag.get(name, ())
+        if points[alarm].alarm.alarm_class != "instrument" or facts(alarm).active
+    ]
+    return "\n".join([about_tag(core, core.plant.tag(name), now), *alarms])
 
 
 def about_interlock(core: Core, logic: Logic, now: Now) -> str:
@@ -123,7 +129,7 @@ def about_tag(core: Core, tag: Tag, now: Now) -> str:
                     f"{logic.rule.name} ({state}) watches {rule(core.plant, cause.condition)}: "
                     f"{ {Tri.TRUE: 'true', Tri.FALSE: 'not so', Tri.UNKNOWN: 'cannot tell'}[answer] }"
                 )
-    return ". ".join(sentences) + "."
+    return ".\n".join(sentences) + "."
 
 
 def _why_down(core: Core, plc: int) -> str:

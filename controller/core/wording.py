@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Final, assert_never
 
 from alarms.signal import (
@@ -30,6 +32,13 @@ STATUS_WORDS: Final = {
     BAD_CONFIGURATION_ERROR: "configuration error",
     BAD_OUT_OF_RANGE: "out of range, or no number comes out",
 }
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """'; did you mean LT-201?' for a name that there is not, whatever its case; '' when nothing is near."""
+    by_case = {one.upper(): one for one in known}
+    close = get_close_matches(name.upper(), by_case, n=1, cutoff=0.6)
+    return f"; did you mean {by_case[close[0]]}?" if close else ""
 
 
 def number(value: float) -> str:

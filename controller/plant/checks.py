@@ -8,13 +8,11 @@ from controller.plant.draft import Draft
 from controller.plant.plant import (
     CheckedEffect,
     Command,
-    Compare,
     Condition,
     Interlock,
     Not,
     Origin,
     Permissive,
-    State,
     Tripped,
     Vote,
     WithholdEffect,
@@ -62,7 +60,8 @@ def fast_tags(interlocks: Iterable[Interlock], commands: Iterable[Command], tags
 
 def verdict_inputs(tags: Iterable[Tag]) -> set[int]:
     """What derived switches and states compare: a valve's output and its switches have to arrive together."""
-    return {one for tag in tags if isinstance(tag.source, Derived) and tag.states for one in tag.source.inputs}
+    verdicts = [tag.source for tag in tags if isinstance(tag.source, Derived) and tag.states]
+    return {one for source in verdicts for one in source.inputs}
 
 
 def check_words(interlocks: list[Interlock], draft: Draft) -> None:

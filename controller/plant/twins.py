@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 
 from controller.plant.draft import Draft, Item
-from controller.plant.plant import CommandEffect, Interlock
+from controller.plant.plant import CommandEffect, Interlock, tags_of
 from controller.plant.schema.interlockfile import InterlockEntry
 from controller.plant.tags import Tag
 

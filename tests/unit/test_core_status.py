@@ -48,7 +48,7 @@ def test_before_anything_has_come_everything_is_unknown_and_says_why() -> None:
         "S-01 cannot see: PT-303 bad: no value yet [PT-303 < 0.2 mbarg]; after 30 s of that it will trip."
     )
     assert explain(plant, "PT-303").startswith(
-        "PT-303 (PT-303) is bad: no value yet, its PLC R: not connected yet. S-01 (unknown) watches"
+        "PT-303 (PT-303) is bad: no value yet, its PLC R: not connected yet.\nS-01 (unknown) watches"
     )
 
 
