@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -38,6 +39,9 @@ from controller.record.retention import Keep
 from controller.replay import core_state
 from controller.schedule import housekeeping
 
+# Threads beside the loop (the journal's writer) hand the interpreter back after at most this long; at
+# Python's 5 ms an interlock would wait as long as an alarm storm is being hashed.
+SWITCH_S: Final = 0.0005
 SETTLE_S: Final = 2.0  # of the 5 s that a stop may take; the rest is for links and journal to close
 DISK_LOOK_S: Final = 1.0
 DURABLE_VERSION: Final = "2"  # of the durable state's shape; a snapshot of another is left, events fold alone
@@ -65,6 +69,7 @@ async def run_core(plant: Plant, options: Options, on_ready: Callable[[], None])
     Raises before any link: RecordError (second instance, corrupt journal), StoreError and Unreadable
     (a certificate that a PLC's policy needs cannot be had).
     """
+    sys.setswitchinterval(SWITCH_S)
     async with AsyncExitStack() as stack:
         journal = Journal.open(options.data, plant.name, plant.tags)
         stack.callback(journal.close)
