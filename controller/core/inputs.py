@@ -73,7 +73,8 @@ class Request:
 
     action: 'reset' | 'acknowledge' | 'bypass' | 'confirm_bypass' | 'unbypass' | 'inhibit_check' |
     'command' | ...; target: interlock, command or alarm id; args by action; session identifies the
-    login, so that a second person is a second session.
+    login, so that a second person is a second session. door: where they were authenticated ('opcua'),
+    empty for the machine's own people.
     """
 
     id: str
@@ -84,6 +85,7 @@ class Request:
     args: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
     session: str = ""
+    door: str = ""
 
 
 @dataclass(frozen=True, slots=True)

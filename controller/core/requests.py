@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from alarms.signal import Tri
 from controller.core.bypass import MUTE_MAX_S, Bypasses
@@ -23,6 +23,11 @@ from controller.core.roles import at_least
 from controller.core.wording import rule, span
 from controller.plant.plant import By, CheckedEffect, Plant, ResetBy
 
+DENIED: Final = "BadUserAccessDenied"
+INVALID: Final = "BadInvalidArgument"
+RANGE: Final = "BadOutOfRange"
+STATE: Final = "BadInvalidState"
+
 
 class Answer(NamedTuple):
     accepted: bool
@@ -30,8 +35,9 @@ class Answer(NamedTuple):
     data: dict[str, Any]
 
 
-def _no(reason: str) -> Answer:
-    return Answer(False, reason, {})
+def _no(reason: str = "", code: str = STATE) -> Answer:
+    """code: OPC UA's name for the refusal, for those who need more than a sentence."""
+    return Answer(False, reason, {"codes": [code]})
 
 
 def _yes(reason: str, **data: Any) -> Answer:
@@ -83,6 +89,8 @@ class Requests:
             "reason": request.reason,
             "answer": found.reason,
             "request": request.id,
+            **({"door": request.door} if request.door else {}),
+            **({"codes": found.data["codes"]} if "codes" in found.data else {}),
         }
         if "codes" in found.data:
             data["codes"] = found.data["codes"]
@@ -91,17 +99,16 @@ class Requests:
 
     def _decide(self, request: Request) -> Answer:
         if not at_least(request.role, "operator"):
-            return _no(f"the role '{request.role}' may look, not act")
+            return _no(f"the role '{request.role}' may look, not act", DENIED)
         if request.action == "command":
             return self._command(request)
         action = self._actions.get(request.action)
         if action is None:
-            return _no(
-                f"there is no action '{request.action}'; there are command, {', '.join(self._actions)}"
-            )
+            known = ", ".join(self._actions)
+            return _no(f"there is no action '{request.action}'; there are command, {known}", INVALID)
         logic = self._logics.get(request.target)
         if logic is None:
-            return _no(f"there is no interlock '{request.target}'")
+            return _no(f"there is no interlock '{request.target}'", INVALID)
         return action(request, logic)
 
     # --- trips ---------------------------------------------------------------------------------
@@ -111,7 +118,7 @@ class Requests:
         if trip is None:
             return _no(f"{logic.rule.name} does not stand")
         if logic.rule.reset.by is ResetBy.LOCAL:
-            return _no(f"{logic.rule.name} is reset at the machine only")
+            return _no(f"{logic.rule.name} is reset at the machine only", DENIED)
         if not logic.live.resettable:
             return _no(self.not_resettable(logic))
         self.interlocks.reset(logic, trip, request.user, request.reason)
@@ -150,26 +157,28 @@ class Requests:
     def _bypass(self, request: Request, logic: Logic) -> Answer:
         rule_, record = logic.rule, self.interlocks.record(logic.rule.index)
         if rule_.by is By.PLC:
-            return _no(f"{rule_.name} is enforced by the PLC: only its effect check can be inhibited here")
+            return _no(
+                f"{rule_.name} is enforced by the PLC: only its effect check can be inhibited here", DENIED
+            )
         allowed = rule_.bypass
         if allowed is None:
-            return _no(f"{rule_.name} allows no bypass")
+            return _no(f"{rule_.name} allows no bypass", DENIED)
         for_s = _duration(request.args.get("for_s", allowed.max_s))
         refusal = (
-            f"{rule_.name} needs the role {allowed.role}; you have {request.role}"
+            (f"{rule_.name} needs the role {allowed.role}; you have {request.role}", DENIED)
             if not at_least(request.role, allowed.role)
-            else "a bypass needs a reason"
+            else ("a bypass needs a reason", INVALID)
             if not request.reason.strip()
-            else f"{rule_.name} may be bypassed for at most {span(allowed.max_s)}"
+            else (f"{rule_.name} may be bypassed for at most {span(allowed.max_s)}", RANGE)
             if for_s is None or for_s > allowed.max_s
-            else f"{rule_.name} is bypassed already"
+            else (f"{rule_.name} is bypassed already", STATE)
             if record.bypass is not None
-            else f"{record.asked.user} has asked already; a second person confirms"
+            else (f"{record.asked.user} has asked already; a second person confirms", STATE)
             if record.asked is not None
-            else ""
+            else None
         )
-        if refusal or for_s is None:
-            return _no(refusal)
+        if refusal is not None or for_s is None:
+            return _no(*(refusal or ()))
         if allowed.two_persons:
             self.bypasses.ask(rule_.name, request.user, request.session, request.reason.strip(), for_s)
             return _yes(f"{rule_.name}: waits for a second person, 10 min", waiting=True)
@@ -181,11 +190,11 @@ class Requests:
         if asked is None or rule_.bypass is None:
             return _no(f"{rule_.name}: nobody has asked for a bypass in the last 10 min")
         if not at_least(request.role, rule_.bypass.role):
-            return _no(f"{rule_.name} needs the role {rule_.bypass.role}; you have {request.role}")
+            return _no(f"{rule_.name} needs the role {rule_.bypass.role}; you have {request.role}", DENIED)
         if request.user == asked.user:
-            return _no(f"{asked.user} has asked; another person has to confirm")
+            return _no(f"{asked.user} has asked; another person has to confirm", DENIED)
         if not request.session or request.session == asked.session:
-            return _no("confirm from a session of your own")
+            return _no("confirm from a session of your own", DENIED)
         self.bypasses.grant(rule_.name, asked.user, request.user, asked.reason, asked.for_s)
         return _yes(f"{rule_.name} is bypassed for {span(asked.for_s)}", for_s=asked.for_s)
 
@@ -205,11 +214,11 @@ class Requests:
         if not any(isinstance(effect, CheckedEffect) for effect in logic.rule.effects):
             return _no(f"{name} has no effect by a PLC to check")
         if not at_least(request.role, "supervisor"):
-            return _no(f"inhibiting a check needs the role supervisor; you have {request.role}")
+            return _no(f"inhibiting a check needs the role supervisor; you have {request.role}", DENIED)
         if not request.reason.strip():
-            return _no("inhibiting a check needs a reason")
+            return _no("inhibiting a check needs a reason", INVALID)
         if for_s is None or for_s > MUTE_MAX_S:
-            return _no(f"a check may be inhibited for at most {span(MUTE_MAX_S)}")
+            return _no(f"a check may be inhibited for at most {span(MUTE_MAX_S)}", RANGE)
         if record.muted is not None:
             return _no(f"{name}: the check is inhibited already")
         self.bypasses.mute(name, request.user, request.reason.strip(), for_s)
@@ -226,13 +235,12 @@ class Requests:
     def _command(self, request: Request) -> Answer:
         command = next((one for one in self.plant.commands if one.name == request.target), None)
         if command is None:
-            return _no(f"there is no command '{request.target}'")
+            return _no(f"there is no command '{request.target}'", INVALID)
         wanted = request.args.get("word")
         word = next((one for one in command.words if one.name == wanted), None)
         if word is None:
-            return _no(
-                f"{command.name} has no word '{wanted}'; it has {', '.join(w.name for w in command.words)}"
-            )
+            words = ", ".join(one.name for one in command.words)
+            return _no(f"{command.name} has no word '{wanted}'; it has {words}", INVALID)
         refusal = self.permission.refusal(command, word)
         if refusal:
             return _no(refusal)

@@ -1,7 +1,9 @@
 """The command socket: people's requests go to the core, its reply comes back after the commit.
 
 A request is {id, action, target, args, reason, user?, role?}; the reply {id, accepted, reason,
-journal_seq, data}. A query is {id, query, args} and is answered from the shell without a core step.
+journal_seq, data}. A front door that has authenticated the person itself (the gateway) adds {door,
+session}, which only the service's own account may.
+A query is {id, query, args} and is answered from the shell without a core step.
 A follower, which runs under the service's account, sends {record: {kind, source, text, data}}, what others
 must know, and {confirm: {follower, events, samples}}, how far it is.
 Everything is bounded: connections, requests waiting on each, the time a reply may take.
@@ -21,11 +23,11 @@ from uuid import uuid4
 
 from controller.core.inputs import Note, Request
 from controller.doors import frames
-from controller.doors.users import NotAllowed, Peer, Person, identify, peer_of
+from controller.doors.users import NotAllowed, Peer, Person, identify, peer_of, vouched
 
 CONNECTIONS_MAX: Final = 16
 REPLY_TIMEOUT_S: Final = 15.0
-FOLLOWER_KIND: Final = re.compile(r"(follower|notify|delivery)\.[a-z_]{1,40}")
+FOLLOWER_KIND: Final = re.compile(r"(follower|notify|delivery|gateway|users|certificates)\.[a-z_]{1,40}")
 FOLLOWER_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 
 
@@ -141,6 +143,15 @@ class Commands:
 
     def _person(self, document: dict[str, Any], writer: asyncio.StreamWriter) -> Person:
         peer = _peer(writer)
+        if (door := document.get("door")) is not None:
+            return vouched(
+                peer,
+                str(door),
+                document.get("user"),
+                document.get("role"),
+                document.get("session"),
+                os.getuid(),
+            )
         return identify(peer, document.get("user"), document.get("role"), os.getuid(), self._demo)
 
 
@@ -156,7 +167,9 @@ def _note(record: Any) -> Note:
     kind = str(record.get("kind", ""))
     if not FOLLOWER_KIND.fullmatch(kind):
         raise ValueError(f"'{kind}' is no kind of a follower's record: follower.WORD or notify.WORD")
-    return Note(kind, str(record.get("source", "")), str(record.get("text", "")), dict(record.get("data", {})))
+    return Note(
+        kind, str(record.get("source", "")), str(record.get("text", "")), dict(record.get("data", {}))
+    )
 
 
 def _confirmation(at: Any) -> tuple[str, int | None, int | None]:
@@ -179,6 +192,7 @@ def _request(number: str, document: dict[str, Any], person: Person) -> Request:
         args=args,
         reason=str(document.get("reason", "")),
         session=person.session,
+        door=person.door,
     )
 
 

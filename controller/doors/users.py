@@ -19,6 +19,7 @@ from typing import Final
 # viewer (Observer) < operator < engineer < supervisor < admin (ConfigureAdmin, SecurityAdmin)
 ROLES: Final = ("viewer", "operator", "engineer", "supervisor", "admin")
 OPERATORS_GROUP: Final = "heloop"
+DOORS: Final = ("opcua", "console", "mqtt")
 _CREDENTIALS: Final = struct.Struct("3i")
 
 
@@ -41,9 +42,12 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Person:
+    """door: the front door that authenticated them; empty for the machine's own people."""
+
     user: str
     role: str
     session: str
+    door: str = ""
 
 
 class NotAllowed(Exception):
@@ -74,6 +78,22 @@ def role_of(peer: Peer, service_uid: int) -> str:
         f"the account '{peer.account}' may not command this service: "
         f"use the service's own account, or add it to the group '{OPERATORS_GROUP}'"
     )
+
+
+def vouched(peer: Peer, door: str, user: object, role: object, session: object, service_uid: int) -> Person:
+    """The person whom a front door has authenticated: a process of the service's own account is believed.
+
+    Raises NotAllowed. The session is the person's at that door, so that a second person is a second one.
+    """
+    if peer.uid not in {0, service_uid}:
+        raise NotAllowed(f"the account '{peer.account}' is no front door of this service")
+    if door not in DOORS:
+        raise NotAllowed(f"'{door}' is no front door; there are {', '.join(DOORS)}")
+    if role not in ROLES:
+        raise NotAllowed(f"'{role}' is no role; the roles are {', '.join(ROLES)}")
+    if not isinstance(user, str) or not isinstance(session, str):
+        raise NotAllowed("a front door names the user and the session")
+    return Person(user or "anonymous", str(role), f"{door}:{session}", door)
 
 
 def identify(peer: Peer, name: str | None, role: str | None, service_uid: int, demo: bool) -> Person:

@@ -82,6 +82,7 @@ def test_every_request_leaves_one_audit_event_with_who_what_and_why() -> None:
         "reason": "because",
         "answer": "S-01 needs the role supervisor; you have operator",
         "request": "r1",
+        "codes": ["BadUserAccessDenied"],
     }
     plant.ask("bypass", "S-01", "supervisor")
     assert plant.last("request.accepted").data["answer"] == "S-01 is bypassed for 30 min"

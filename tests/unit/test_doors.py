@@ -20,7 +20,7 @@ from controller.core.inputs import Batch, Request
 from controller.doors import frames
 from controller.doors.commands import Answer, Commands, NoService, UnknownQuery, ask
 from controller.doors.feed import Feed
-from controller.doors.users import NotAllowed, Peer, identify
+from controller.doors.users import NotAllowed, Peer, identify, vouched
 from controller.plant.plant import Plant
 from controller.plant.tags import Archive, Kind, NodeSource, Raw, Tag
 
@@ -140,6 +140,25 @@ class TestTheCommandSocket:
         assert request.user.startswith("sato via ")
         assert request.role == "supervisor", "the service's own account"
         assert request.session == f"local:{os.getsid(0)}"
+
+    async def test_a_front_door_of_the_services_own_account_names_whom_it_let_in(
+        self, tmp_path: Path
+    ) -> None:
+        seen: list[Request] = []
+        asked = {"action": "reset", "target": "S-01", "door": "opcua", "user": "sato", "role": "admin"}
+        async with serving(tmp_path / "c", self.commands(seen).serve):
+            assert (await self.ask(tmp_path / "c", {**asked, "session": "i=7"}))["accepted"]
+            for wrong in ({"door": "window"}, {"role": "king"}, {"session": 7}):
+                reply = await self.ask(tmp_path / "c", {**asked, "session": "i=7", **wrong})
+                assert not reply["accepted"], wrong
+        (request,) = seen
+        assert (request.user, request.role) == ("sato", "admin")
+        assert (request.session, request.door) == ("opcua:i=7", "opcua")
+
+    def test_no_other_account_is_believed_whom_it_names(self) -> None:
+        stranger = Peer(1, os.getuid() + 1, 1, "local:1")
+        with pytest.raises(NotAllowed, match="no front door"):
+            vouched(stranger, "opcua", "sato", "admin", "i=7", os.getuid())
 
     async def test_a_query_is_answered_without_the_core(self, tmp_path: Path) -> None:
         seen: list[Request] = []
