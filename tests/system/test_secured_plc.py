@@ -189,3 +189,33 @@ def test_a_core_whose_plc_asks_for_a_policy_makes_its_certificate_and_says_what_
     with Service(data, str(folder), {"R": "opc.tcp://127.0.0.1:1"}) as service:
         assert service.start().ended() == 2
         assert "heloop certs renew" in service.program.errors
+
+
+def test_who_is_trusted_and_who_may_come_in_is_told_to_the_journal_of_a_running_service(
+    tmp_path: Path,
+) -> None:
+    data = str(tmp_path / "data")
+    scada = paper("scada", number=5)
+    shown, _ = scada.write(tmp_path, "scada")
+    with Service(tmp_path / "data", "tutorial", {"R": "opc.tcp://127.0.0.1:1"}) as service:
+        service.start()
+        service.story.until("service.started")
+        for words in (
+            ["certs", "trust", str(shown)],
+            ["users", "add", "sato", "--role", "operator", "--password", "env:PW"],
+            ["users", "lock", "sato"],
+        ):
+            done = CliRunner().invoke(app, [*words, "--data", data], env={"PW": "liquid at 4.2 K"})
+            assert done.exit_code == 0, done.output
+            assert "not in the journal" not in done.output
+        trusted = service.story.until("certificates.changed")
+        assert scada.certificate.thumbprint in trusted.text
+        assert trusted.data["by"]
+        locked = service.story.when(
+            lambda: next(
+                (one for one in service.story.events("users.changed") if "locked" in one.text), None
+            ),
+            "lock",
+        )
+        assert locked.source == "sato"
+        service.program.terminate()
