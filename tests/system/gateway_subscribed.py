@@ -20,7 +20,7 @@ from controller.opcua.gateway.event import PlantEvent
 from controller.opcua.gateway.services import Services
 from controller.opcua.gateway.settings import Limits, Settings
 from controller.opcua.gateway.space.layout import Layout
-from controller.opcua.gateway.space.names import PLANT, of_plant, standard
+from controller.opcua.gateway.space.names import PLANT, namespaces, of_plant, standard
 from controller.opcua.gateway.space.node import Node, Reference
 from controller.opcua.gateway.space.nodes import ObjectNode
 from controller.opcua.gateway.space.space import Space
@@ -126,7 +126,10 @@ async def served(
     chosen = chosen or settings()
     plant = plant_of(count)
     values = Values(plant)
-    space = Space(plant, [StandardNodes(), PlantNodes(plant, values)])
+    standard_nodes = StandardNodes()
+    uris = ua.Variant(namespaces(plant, "urn:heloop:gateway"), ua.VariantType.String)
+    standard_nodes.bind(ua.ObjectIds.Server_NamespaceArray, lambda _: ua.DataValue(uris))
+    space = Space(plant, [standard_nodes, PlantNodes(plant, values)])
     subscriptions = Subscriptions(space, values, limits or chosen.limits)
     snapshot = {
         "tags": [tag.name for tag in plant.tags],

@@ -10,6 +10,7 @@ from typing import Any, Final
 from asyncua import ua
 from asyncua.ua import DataChangeTrigger, StatusCodes
 from asyncua.ua.ua_binary import struct_to_binary
+from asyncua.ua.uaprotocol_auto import DataChangeFilter  # what decodes; `ua.` has a subclass of it
 
 from controller.opcua.gateway.services import Fault
 from controller.opcua.gateway.subscriptions import encoding
@@ -103,7 +104,7 @@ def data_filter(given: Any, value: ua.DataValue, span: float | None) -> DataFilt
         return ANY_CHANGE
     if isinstance(given, ua.EventFilter):
         raise Fault(StatusCodes.BadFilterNotAllowed)
-    if not isinstance(given, ua.DataChangeFilter):
+    if not isinstance(given, DataChangeFilter):
         raise Fault(StatusCodes.BadMonitoredItemFilterUnsupported)  # the AggregateFilter, or unknown to us
     if given.DeadbandType == ua.DeadbandType.None_:
         return DataFilter(given.Trigger)

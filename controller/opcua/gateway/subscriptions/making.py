@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from asyncua import ua
 from asyncua.ua import AttributeIds, MonitoringMode, StatusCodes
 from asyncua.ua.ua_binary import struct_to_binary
+from asyncua.ua.uaprotocol_auto import DataChangeFilter  # what decodes; `ua.` has a subclass of it
 
 from controller.opcua.gateway.services import Fault
 from controller.opcua.gateway.subscriptions.data_items import DataItem
@@ -187,7 +188,7 @@ def _data_filter(subscriptions: Subscriptions, item: DataItem, given: Any) -> Da
     node = subscriptions.space.find(item.node_id)
     if node is None:
         raise Fault(StatusCodes.BadNodeIdUnknown)
-    percent = isinstance(given, ua.DataChangeFilter) and given.DeadbandType == ua.DeadbandType.Percent
+    percent = isinstance(given, DataChangeFilter) and given.DeadbandType == ua.DeadbandType.Percent
     caller = item.subscription.caller
     present = node.attribute(AttributeIds.Value, caller)
     return data_filter(given, present, _span(subscriptions, item.node_id, caller) if percent else None)
