@@ -20,6 +20,8 @@ from asyncua import ua
 
 from controller.opcua.gateway.history import points, raw, wire
 from controller.opcua.gateway.history.aggregates import AGGREGATES
+from controller.opcua.gateway.history.chronicle import Chronicle
+from controller.opcua.gateway.history.events import EventRead
 from controller.opcua.gateway.history.reads import (
     Answer,
     AtTimeRead,
@@ -30,7 +32,10 @@ from controller.opcua.gateway.history.reads import (
     setup_of,
 )
 from controller.opcua.gateway.services import Fault, Services
+from controller.opcua.gateway.session import Caller
 from controller.opcua.gateway.space.nodes import HISTORY, VariableNode
+from controller.opcua.gateway.subscriptions.filters import EventFilter, FilterRefused, event_filter
+from controller.opcua.gateway.subscriptions.subject import Types
 from controller.opcua.plc.wire import status_code
 from controller.plant.tags import Tag
 from controller.record.errors import RecordError
@@ -59,15 +64,22 @@ class Wanted(NamedTuple):
 
 
 class Histories:
-    """The history of one plant. directory: its data directory."""
+    """The history of one plant. directory: its data directory; chronicle: what makes its events of old."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, chronicle: Chronicle) -> None:
         self._directory = directory
+        self._chronicle = chronicle
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="history")
 
     def close(self) -> None:
         """Reads that run are let run out."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def events(
+        self, notifier: ua.NodeId, caller: Caller, chosen: EventFilter, types: Types, what: raw.Wanted
+    ) -> EventRead:
+        """A read of a notifier's events, not begun yet."""
+        return EventRead(self._directory, self._chronicle, notifier, caller, chosen, types, what)
 
     async def pages(self, session: Session, wanted: Sequence[Wanted], limit: int) -> list[Answer]:
         """The next page of each; those that are refused already have their code as status."""
@@ -173,7 +185,7 @@ def _wanted(
         return Wanted(node.NodeId, found.read, found.position)
     try:
         if isinstance(details, ua.ReadEventDetails):
-            raise Refused(_Codes.BadHistoryOperationUnsupported)
+            return Wanted(node.NodeId, _events(gateway, session, node, details))
         tag = _tag(gateway, session, node)
         if times == ua.TimestampsToReturn.Server:
             raise Refused(_Codes.BadTimestampNotSupported)  # the journal has the source's time alone
@@ -209,6 +221,26 @@ def _read(tag: Tag, details: Any, place: int, most: int) -> Read:
     if isinstance(details, ua.ReadAtTimeDetails):
         return _at_time(tag, details, most)
     raise Refused(_Codes.BadHistoryOperationUnsupported)  # annotations: the journal has none
+
+
+def _events(
+    gateway: Gateway, session: Session, asked: ua.HistoryReadValueId, details: ua.ReadEventDetails
+) -> Read:
+    node = gateway.space.find(asked.NodeId)
+    if node is None:
+        raise Refused(_Codes.BadNodeIdUnknown)
+    told = node.attribute(ua.AttributeIds.EventNotifier, session.caller).Value
+    if told is None or not isinstance(told.Value, int) or not told.Value & HISTORY:
+        raise Refused(_Codes.BadHistoryOperationUnsupported)
+    times = wire.nanoseconds(details.StartTime), wire.nanoseconds(details.EndTime)
+    what = raw.wanted(*times, int(details.NumValuesPerNode), bounds=False, modified=False)
+    if what is None:
+        raise Refused(_Codes.BadInvalidTimestampArgument)
+    try:
+        chosen, _ = event_filter(details.Filter, gateway.space)
+    except FilterRefused as refused:
+        raise Refused(refused.code) from refused
+    return gateway.histories.events(asked.NodeId, session.caller, chosen, gateway.space, what)
 
 
 def _raw(tag: Tag, details: ua.ReadRawModifiedDetails) -> RawRead:

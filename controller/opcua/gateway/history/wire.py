@@ -70,6 +70,12 @@ def modified_data(
     return _extension(ua.ObjectIds.HistoryModifiedData_Encoding_DefaultBinary, body)
 
 
+def event_data(field_lists: Sequence[bytes]) -> ua.ExtensionObject:
+    """HistoryEvent. field_lists: each event's selected fields, an encoded array of Variants."""
+    body = _COUNT.pack(len(field_lists)) + b"".join(field_lists)
+    return _extension(ua.ObjectIds.HistoryEvent_Encoding_DefaultBinary, body)
+
+
 def _extension(encoding: int, body: bytes) -> ua.ExtensionObject:
     made = ua.ExtensionObject(ua.NodeId(ua.Int32(encoding)), ua.ByteString(body))
     # "has a body": asyncua sets it only when it encodes the body itself, and has no way to ask for it.
