@@ -132,6 +132,25 @@ async def test_a_long_message_comes_in_pieces_at_once() -> None:
         assert sorted(handle for one in results for handle, _ in values_of(one)) == list(range(1, 51))
 
 
+async def test_no_message_is_longer_than_the_client_takes() -> None:
+    async with served() as gateway, gateway.rig.client(mode=None) as client:
+        asking = Asking(client)
+        (session,) = gateway.rig.gateway.sessions.all()
+        session.max_response_bytes = 16_384
+        number = (await asking.subscribe()).SubscriptionId
+        await asking.monitor(number, of_plant("LABEL"), QueueSize=100)
+        await asking.publish()
+        for at in range(50):
+            gateway.say("LABEL", str(at) * 1_000)
+        sizes, total = [], 0
+        while total < 50:
+            result = await asking.publish()
+            sizes.append(len(struct_to_binary(result)))
+            total += len(values_of(result))
+        assert max(sizes) < 16_384
+        assert sum(sizes) > 50_000
+
+
 async def test_publish_without_subscriptions_and_too_many_of_it() -> None:
     async with (
         served(chosen=limited(publish_requests=3)) as gateway,

@@ -318,6 +318,17 @@ class Channel:
             raise Fault(ua.StatusCodes.BadSequenceNumberInvalid, f"chunk {number} after {last}")
         self._received = number
 
+    @property
+    def answer_bytes_max(self) -> int:
+        """The largest response that `seal` sends: what the peer takes, in bytes and chunks, and our limit."""
+        room = self._limits.response_bytes
+        if self._peer_message_bytes:
+            room = min(room, self._peer_message_bytes)
+        if self._peer_chunks and self._tokens:
+            crypto = self._tokens[-1].policy.symmetric_cryptography
+            room = min(room, self._peer_chunks * MessageChunk.max_body_size(crypto, self._send_bytes))
+        return room
+
     def seal(self, request_id: int, body: bytes) -> bytes:
         """The chunks of a response. Raises Fault(BadResponseTooLarge) when the peer would not take it."""
         if self.phase is not Phase.OPEN:

@@ -12,6 +12,7 @@ from asyncua.ua import AttributeIds, MonitoringMode, StatusCodes
 from asyncua.ua.ua_binary import struct_to_binary
 from asyncua.ua.uaprotocol_auto import DataChangeFilter  # what decodes; `ua.` has a subclass of it
 
+from controller.opcua.gateway.index_range import sliced
 from controller.opcua.gateway.services import Fault
 from controller.opcua.gateway.subscriptions.data_items import DataItem
 from controller.opcua.gateway.subscriptions.event_items import QUEUE_DEFAULT, EventItem
@@ -23,7 +24,6 @@ from controller.opcua.gateway.subscriptions.filters import (
     is_given,
 )
 from controller.opcua.gateway.subscriptions.item import Item
-from controller.opcua.gateway.subscriptions.ranges import part_of
 from controller.opcua.gateway.subscriptions.sampling import revised_ms
 from controller.opcua.plc.wire import node_id, status_code
 from controller.opcua.status import BAD
@@ -106,7 +106,7 @@ def _data_item(
         tag = getattr(node, "tag", None) if not what.IndexRange else None
     read = _reader(subscriptions, what.IndexRange or "")
     if what.IndexRange and _code(present) < BAD:
-        part_of(present, what.IndexRange)  # one that can never fit is refused now
+        _part_of(present, what.IndexRange)  # one that can never fit is refused now
     return DataItem(subscription, number, what, tag, read)
 
 
@@ -144,10 +144,15 @@ def _reader(subscriptions: Subscriptions, index_range: str) -> Callable[[DataIte
     return read
 
 
+def _part_of(value: ua.DataValue, index_range: str) -> ua.DataValue:
+    """Raises Fault when the value has no such part."""
+    return replace(value, Value=sliced(value.Value or ua.Variant(), index_range))
+
+
 def _part_or_code(value: ua.DataValue, index_range: str) -> ua.DataValue:
     """The part of an array, or why there is none just now: arrays change their size."""
     try:
-        return part_of(value, index_range)
+        return _part_of(value, index_range)
     except Fault as fault:
         return replace(value, Value=ua.Variant(), StatusCode=status_code(fault.code))
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 NOTIFICATIONS_MAX: Final = 5_000
 MESSAGE_BYTES: Final = 1_048_576
 _OVERHEAD_BYTES: Final = 4_096
+_LIKELY_BYTES: Final = (
+    2_048  # of a large notification: so many are taken at once that it hardly gets too long
+)
 # For Republish: at least twice the Publish requests a session may have waiting (5.14.1.1).
 SENT_MAX: Final = 64
 SENT_BYTES: Final = 4_194_304
@@ -214,7 +217,7 @@ class Subscription:
         events: list[bytes] = []
         while room > 0 and left > 0 and self.has_ready:
             item = self._ready[0]
-            taken = item.take(room)
+            taken = item.take(min(room, max(left // _LIKELY_BYTES, 1)))
             parts = events if isinstance(item, EventItem) else changes
             for payload in taken:
                 parts.append(item.handle)
@@ -229,9 +232,14 @@ class Subscription:
         return notifications
 
     def _message_bytes(self) -> int:
-        """What the client takes in one response; an item's notifications may go a little beyond."""
-        wanted = self.queue.session.max_response_bytes if self.queue is not None else 0
-        return max(min(wanted or MESSAGE_BYTES, MESSAGE_BYTES) - _OVERHEAD_BYTES, 1) * 3 // 4
+        """What the client takes in one response; the last item's notifications may go a little beyond."""
+        room = MESSAGE_BYTES
+        if self.queue is not None:
+            session = self.queue.session
+            if session.channel is not None:
+                room = min(room, session.channel.channel.answer_bytes_max)
+            room = min(room, session.max_response_bytes or room)
+        return max(room * 3 // 4 - _OVERHEAD_BYTES, 1)
 
     # --- what was sent ---
 
