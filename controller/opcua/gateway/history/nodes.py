@@ -31,6 +31,8 @@ CONFIGURATION: Final = "HA Configuration"
 _DEFAULTS: Final = "AggregateConfiguration"
 _FUNCTIONS: Final = "AggregateFunctions"
 _HAS_CONFIGURATION: Final = standard(_O.HasHistoricalConfiguration)
+_DATA_NODES: Final = _O.Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadData
+_EVENT_NODES: Final = _O.Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadEvents
 # Folders in which the server itself lists its aggregates.
 _LISTS: Final = frozenset(
     {
@@ -149,12 +151,12 @@ def _defaults() -> dict[str, _Property]:
 
 
 def bind(nodes: StandardNodes, limits: Limits) -> None:
-    """The values of the server's own history nodes: nothing but reading is offered, and how much at a time."""
+    """The values of the server's own history nodes: that reading is all there is, and how much at a time."""
     numbers = {
         _O.HistoryServerCapabilities_MaxReturnDataValues: limits.values_per_history_read,
         _O.HistoryServerCapabilities_MaxReturnEventValues: limits.events_per_history_read,
-        _O.Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadData: limits.nodes_per_history_read,
-        _O.Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadEvents: limits.nodes_per_history_read,
+        _DATA_NODES: limits.nodes_per_history_read,
+        _EVENT_NODES: limits.nodes_per_history_read,
         _O.Server_ServerCapabilities_MaxHistoryContinuationPoints: limits.continuation_points,
     }
     flags = {

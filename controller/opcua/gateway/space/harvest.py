@@ -17,6 +17,8 @@ from asyncua.server.address_space import AddressSpace, NodeData, NodeManagementS
 from asyncua.server.standard_address_space import standard_address_space
 from asyncua.ua.ua_binary import variant_to_binary
 
+from controller.opcua.gateway.space.nodes import NOTIFIES
+
 _A: Final = ua.AttributeIds
 _ID: Final = ua.ObjectIds
 
@@ -127,6 +129,8 @@ def _row(number: int, data: NodeData, links: list[list[int]]) -> list[Any]:
         value = int(value.Identifier) if isinstance(value, ua.NodeId) else value
         if value not in (None, default, []):
             more[key] = int(value) if isinstance(value, ua.ValueRank) else value
+    if number == _ID.Server:
+        more["n"] = NOTIFIES
     if _attribute(data, _A.NodeClass) in _CLAIMED and name not in ABSTRACT:
         more.pop("b", None)
     for attribute, key in ((_A.Description, "t"), (_A.DisplayName, "l"), (_A.InverseName, "i")):

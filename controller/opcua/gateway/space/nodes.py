@@ -20,6 +20,7 @@ _V: Final = ua.VariantType
 READ: Final = 1
 WRITE: Final = 2
 HISTORY: Final = 4
+NOTIFIES: Final = 1 | HISTORY  # an EventNotifier that can be subscribed to, and read of old
 NO_ATTRIBUTE: Final = ua.DataValue(StatusCode=ua.StatusCode(ua.UInt32(ua.StatusCodes.BadAttributeIdInvalid)))
 
 # A value, or how to get it for a caller (some are shown to some only).

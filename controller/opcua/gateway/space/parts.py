@@ -10,7 +10,14 @@ from asyncua import ua
 
 from controller.opcua.gateway.space.names import PLANT, TYPES, of_types, standard
 from controller.opcua.gateway.space.node import Node, Reference
-from controller.opcua.gateway.space.nodes import MethodNode, ObjectNode, TypeNode, VariableNode, Work
+from controller.opcua.gateway.space.nodes import (
+    NOTIFIES,
+    MethodNode,
+    ObjectNode,
+    TypeNode,
+    VariableNode,
+    Work,
+)
 
 _ID: Final = ua.ObjectIds
 _V: Final = ua.VariantType
@@ -132,7 +139,7 @@ def _object(instance: Instance, make: Make) -> ObjectNode:
         links=[Reference(TYPE_OF, instance.type.id), *_up(instance), *_down(instance, make), *instance.links],
         text=instance.text,
         description=instance.description,
-        event_notifier=1 if instance.type.notifier else 0,
+        event_notifier=NOTIFIES if instance.type.notifier else 0,
     )
 
 
