@@ -7,16 +7,18 @@ Every request gets exactly one answer: the service's response, or a ServiceFault
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from asyncua import ua
 from asyncua.ua import ua_binary
 
-from controller.opcua.gateway.decoding import MALFORMED, BoundedBuffer, bounded, decode, decode_node_id
+from controller.opcua.gateway.decoding import MALFORMED, bounded, decode, decode_node_id
 from controller.opcua.gateway.discovery import Endpoints, find_servers, get_endpoints
 from controller.opcua.gateway.security.limits import Counters, QuietLog
 from controller.opcua.gateway.services import Encoded, Fault, Service, Services
@@ -31,8 +33,28 @@ if TYPE_CHECKING:
 
 _Codes: Final = ua.StatusCodes
 REQUEST_S_MAX: Final = 120.0  # of a request whose client sets no TimeoutHint; Publish is not concerned
-# Small requests with large answers: these are encoded in a thread, as the answers to large requests are.
-_LARGE_ANSWERS: Final = frozenset({ua.HistoryReadResponse, ua.BrowseResponse, ua.BrowseNextResponse})
+REFERENCES_INLINE: Final = 200  # of a Browse answer; more are encoded in a thread, as history always is
+_ADDITIONAL_INFO: Final = 0x08  # of RequestHeader.ReturnDiagnostics: what was wrong, in words
+
+
+@dataclass(slots=True, eq=False)
+class Asked:
+    """One request, as far as its answer needs to know. hint_s: its TimeoutHint, 0 when it has none."""
+
+    connection: Connection
+    request_id: int
+    handle: int = 0
+    token: ua.NodeId = field(default_factory=ua.NodeId, repr=False)
+    hint_s: float = 0.0
+    diagnostics: int = 0
+    session: Session | None = None
+
+    def read(self, header: ua.RequestHeader) -> None:
+        self.handle = header.RequestHandle
+        self.token = header.AuthenticationToken
+        self.hint_s = header.TimeoutHint / 1000
+        self.diagnostics = header.ReturnDiagnostics
+
 
 Stranger = Callable[["Connection", Any], Any]
 
@@ -82,58 +104,46 @@ class Dispatcher:
     async def answer(self, connection: Connection, message: Message) -> None:
         """Answers one message; ends when the answer is sent, or is promised (Publish)."""
         self._counters.requests += 1
-        handle = 0
+        asked = Asked(connection, message.request_id)
         try:
-            buffer = self._buffer(connection, message.body)
-            kind = self._kind(buffer)
-            header = _header_of(buffer)
-            handle = header.RequestHandle
-            if kind is None:
-                raise Fault(_Codes.BadServiceUnsupported, "no such service")
-            response = await self._serve(connection, message, kind, header, buffer)
+            response = await self._serve(asked, message.body)
         except Fault as fault:
-            self._refuse(connection, message.request_id, handle, fault)
-            return
+            self._refuse(asked, fault)
         except TimeoutError:
-            self._refuse(connection, message.request_id, handle, Fault(_Codes.BadTimeout, "took too long"))
-            return
-        if isinstance(response, asyncio.Future):
-            self._promise(connection, message.request_id, header, response)
+            self._refuse(asked, Fault(_Codes.BadTimeout, "took too long"))
         else:
-            await self._send(connection, message, handle, response)
+            if isinstance(response, asyncio.Future):
+                self._promise(asked, response)
+            elif _is_large(response) or len(message.body) > self._limits.decode_inline_bytes:
+                self._send(asked, await self._apart(self._encoded, asked, response))
+            else:
+                self._send(asked, self._encoded(asked, response))
 
-    def _buffer(self, connection: Connection, body: bytes) -> BoundedBuffer:
-        limits = self._limits
+    async def _serve(self, asked: Asked, body: bytes) -> Any:
+        """The response, or the future of one. Raises Fault."""
+        limits, connection = self._limits, asked.connection
         steps = limits.decode_steps if connection.known else limits.decode_opening_steps
-        return bounded(body, steps, limits.decode_depth)
-
-    def _kind(self, buffer: BoundedBuffer) -> type | None:
-        return self._kinds.get(decode_node_id(buffer.copy()))
-
-    async def _serve(
-        self,
-        connection: Connection,
-        message: Message,
-        kind: type,
-        header: ua.RequestHeader,
-        buffer: BoundedBuffer,
-    ) -> Any:
-        session: Session | None = None
+        buffer = bounded(body, steps, limits.decode_depth)
+        ahead = buffer.copy()
+        type_id = decode_node_id(ahead)
+        asked.read(decode(ua.RequestHeader, ahead))
+        kind = self._kinds.get(type_id)
+        if kind is None:
+            raise Fault(_Codes.BadServiceUnsupported, "no such service")
         stranger = self._strangers.get(kind)
         if stranger is None:
-            session = self._sessions.find(header.AuthenticationToken, connection)
-        if len(message.body) > self._limits.decode_inline_bytes:
+            asked.session = self._sessions.find(asked.token, connection)
+        if len(body) > limits.decode_inline_bytes:
             request = await self._apart(decode, kind, buffer)
         else:
             request = decode(kind, buffer)
-        hint_s = header.TimeoutHint / 1000
-        async with asyncio.timeout(min(hint_s, REQUEST_S_MAX) if hint_s else REQUEST_S_MAX):
+        async with asyncio.timeout(min(asked.hint_s or REQUEST_S_MAX, REQUEST_S_MAX)):
             if stranger is not None:
                 return await stranger(connection, request)
-            assert session is not None, "found above"
+            assert asked.session is not None, "found above"
             if kind is ua.CancelRequest:
-                return _cancel(connection, session, request)
-            return await self._services[kind](self._gateway, session, request)
+                return self._cancel(connection, asked.session, request)
+            return await self._services[kind](self._gateway, asked.session, request)
 
     async def _apart(self, work: Callable[..., Any], *args: Any) -> Any:
         """In a thread, so that the loop serves others in between."""
@@ -141,38 +151,42 @@ class Dispatcher:
 
     # --- answers ------------------------------------------------------------------------------------
 
-    async def _send(self, connection: Connection, message: Message, handle: int, response: Any) -> None:
-        large = len(message.body) > self._limits.decode_inline_bytes or type(response) in _LARGE_ANSWERS
+    def _encoded(self, asked: Asked, response: Any) -> bytes | Fault:
+        """A Fault in its place when it cannot be encoded: a bug, but one client's."""
+        if isinstance(response, Encoded):
+            return response
         try:
-            if isinstance(response, Encoded):
-                body: bytes = response
-            elif large:
-                body = await self._apart(_encoded, response, handle)
-            else:
-                body = _encoded(response, handle)
-            connection.send(message.request_id, body)
-        except Fault as fault:
-            self._refuse(connection, message.request_id, handle, fault)
+            return _bytes_of(response, asked.handle)
         except MALFORMED as error:
             self._counters.bugs += 1
             self._log.tell("encoding", "an answer could not be encoded", error=str(error)[:200])
-            refusal = Fault(_Codes.BadEncodingError, "the answer could not be encoded")
-            self._refuse(connection, message.request_id, handle, refusal)
+            return Fault(_Codes.BadEncodingError, "the answer could not be encoded")
 
-    def _refuse(self, connection: Connection, request_id: int, handle: int, fault: Fault) -> None:
+    def _send(self, asked: Asked, body: bytes | Fault) -> None:
+        if isinstance(body, Fault):
+            self._refuse(asked, body)
+            return
+        most = 0 if asked.session is None else asked.session.max_response_bytes
+        try:
+            if most and len(body) > most:
+                raise Fault(_Codes.BadResponseTooLarge, f"{len(body)} bytes")
+            asked.connection.send(asked.request_id, body)
+        except Fault as fault:
+            self._refuse(asked, fault)
+
+    def _refuse(self, asked: Asked, fault: Fault) -> None:
         self._counters.requests_rejected += 1
         if fault.code in {_Codes.BadDecodingError, _Codes.BadEncodingLimitsExceeded}:
             self._counters.malformed += 1
-            connection.malformed()
-        self._log.tell(
-            f"fault {fault.code:#x}",
-            "a request was refused",
-            peer=connection.channel.peer,
-            why=str(fault)[:200],
-        )
+            asked.connection.malformed()
+        peer, why = asked.connection.channel.peer, str(fault)[:200]
+        self._log.tell(f"fault {fault.code:#x}", "a request was refused", peer=peer, why=why)
         response = ua.ServiceFault()
         response.ResponseHeader.ServiceResult = ua.StatusCode(cast("Any", fault.code))
-        connection.send(request_id, _encoded(response, handle))
+        if asked.diagnostics & _ADDITIONAL_INFO and fault.code != _Codes.BadSecurityChecksFailed:
+            response.ResponseHeader.ServiceDiagnostics = ua.DiagnosticInfo(AdditionalInfo=cast("Any", why))
+        with contextlib.suppress(Fault):  # a peer that takes not even this much gets nothing
+            asked.connection.send(asked.request_id, _bytes_of(response, asked.handle))
 
     def failed(self, connection: Connection, message: Message, error: BaseException) -> None:
         """A bug in a service: its client is told, the others do not notice."""
@@ -180,51 +194,48 @@ class Dispatcher:
         # No values: a password or a token may be among them.
         trace = "".join(traceback.format_tb(error.__traceback__)[-3:])
         self._log.tell("bug", "a service failed", error=type(error).__name__, trace=trace)
-        response = ua.ServiceFault()
-        response.ResponseHeader.ServiceResult = ua.StatusCode(cast("Any", _Codes.BadInternalError))
-        handle = 0
-        try:
-            buffer = self._buffer(connection, message.body)
-            self._kind(buffer)
-            handle = _header_of(buffer).RequestHandle
-        except Fault:
-            pass
-        connection.send(message.request_id, _encoded(response, handle))
+        asked = Asked(connection, message.request_id)
+        with contextlib.suppress(Fault):
+            ahead = bounded(message.body, self._limits.decode_steps, self._limits.decode_depth)
+            decode_node_id(ahead)
+            asked.read(decode(ua.RequestHeader, ahead))
+        self._refuse(asked, Fault(_Codes.BadInternalError, "a fault of the gateway; its log has it"))
 
     # --- promised answers ---------------------------------------------------------------------------
 
-    def _promise(
-        self,
-        connection: Connection,
-        request_id: int,
-        header: ua.RequestHeader,
-        future: asyncio.Future[Any],
-    ) -> None:
+    def _promise(self, asked: Asked, future: asyncio.Future[Any]) -> None:
         """Sends the answer when it is there, or BadTimeout when its TimeoutHint is over."""
-        handle = header.RequestHandle
-        connection.waiting[request_id] = (header.AuthenticationToken, handle, future)
+        asked.connection.waiting[future] = asked
         timer = None
-        if header.TimeoutHint:
+        if asked.hint_s:
             late = Fault(_Codes.BadTimeout, "nothing to tell within its TimeoutHint")
-            loop = asyncio.get_running_loop()
-            timer = loop.call_later(header.TimeoutHint / 1000, _settle, future, late)
+            timer = asyncio.get_running_loop().call_later(asked.hint_s, _settle, future, late)
 
         def done(answered: asyncio.Future[Any]) -> None:
             if timer is not None:
                 timer.cancel()
-            connection.waiting.pop(request_id, None)
+            asked.connection.waiting.pop(answered, None)
             if answered.cancelled():
                 return
             error = answered.exception()
             if isinstance(error, Fault):
-                self._refuse(connection, request_id, handle, error)
+                self._refuse(asked, error)
                 return
             assert error is None, f"a promised answer ends with a response or a Fault, not {error!r}"
-            response = answered.result()
-            body = response if isinstance(response, Encoded) else _encoded(response, handle)
-            connection.send(request_id, body)
+            self._send(asked, self._encoded(asked, answered.result()))
 
         future.add_done_callback(done)
+
+    def _cancel(
+        self, connection: Connection, session: Session, request: ua.CancelRequest
+    ) -> ua.CancelResponse:
+        """Part 4, 5.7.5: promised answers with this handle end with BadRequestCancelledByClient."""
+        wanted, count = request.Parameters.RequestHandle, 0
+        for future, asked in list(connection.waiting.items()):
+            if asked.session is session and asked.handle == wanted and not future.done():
+                future.set_exception(Fault(_Codes.BadRequestCancelledByClient, "cancelled"))
+                count += 1
+        return ua.CancelResponse(Parameters=ua.CancelResult(CancelCount=cast("Any", count)))
 
 
 def _settle(future: asyncio.Future[Any], fault: Fault) -> None:
@@ -232,31 +243,19 @@ def _settle(future: asyncio.Future[Any], fault: Fault) -> None:
         future.set_exception(fault)
 
 
-def _cancel(connection: Connection, session: Session, request: ua.CancelRequest) -> ua.CancelResponse:
-    """Part 4, 5.7.5: promised answers with this handle end with BadRequestCancelledByClient."""
-    wanted = request.Parameters.RequestHandle
-    count = 0
-    for token, handle, future in list(connection.waiting.values()):
-        if token == session.token and handle == wanted and not future.done():
-            future.set_exception(Fault(_Codes.BadRequestCancelledByClient, "cancelled"))
-            count += 1
-    return ua.CancelResponse(Parameters=ua.CancelResult(CancelCount=cast("Any", count)))
-
-
 def _encoding_of(kind: type) -> ua.NodeId:
-    identifier = getattr(ua.ObjectIds, f"{kind.__name__}_Encoding_DefaultBinary")
-    return ua.NodeId(identifier)
+    return ua.NodeId(getattr(ua.ObjectIds, f"{kind.__name__}_Encoding_DefaultBinary"))
 
 
-def _header_of(buffer: BoundedBuffer) -> ua.RequestHeader:
-    """The header behind the type id; the buffer stays at its beginning."""
-    ahead = buffer.copy()
-    decode_node_id(ahead)
-    header: ua.RequestHeader = decode(ua.RequestHeader, ahead)
-    return header
+def _is_large(response: Any) -> bool:
+    """Whether encoding it would hold up the others; the answers to large requests are anyway."""
+    if isinstance(response, ua.BrowseResponse | ua.BrowseNextResponse):
+        results = response.Results if isinstance(response, ua.BrowseResponse) else response.Parameters.Results
+        return sum(len(result.References or ()) for result in results) > REFERENCES_INLINE
+    return isinstance(response, ua.HistoryReadResponse)
 
 
-def _encoded(response: Any, handle: int) -> bytes:
+def _bytes_of(response: Any, handle: int) -> bytes:
     response.ResponseHeader.RequestHandle = handle
     response.ResponseHeader.Timestamp = datetime.now(UTC)
     return ua_binary.struct_to_binary(response)

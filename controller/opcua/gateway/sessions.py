@@ -21,6 +21,7 @@ from cryptography import x509
 
 from controller.core.roles import LADDER
 from controller.opcua.gateway.discovery import Endpoints
+from controller.opcua.gateway.security.access import Access, Hear, What, thumbprint
 from controller.opcua.gateway.security.limits import Counters
 from controller.opcua.gateway.security.policies import NONCE_BYTES, Policies, leaf_of
 from controller.opcua.gateway.security.tokens import holds_key, reveal, token_of
@@ -51,7 +52,7 @@ class Authenticates(Protocol):
 
 
 class Sessions:
-    """All of them. now_s: the monotonic clock."""
+    """All of them. now_s: the monotonic clock. tell: hears what happened, for audit; must not block."""
 
     def __init__(
         self,
@@ -60,8 +61,10 @@ class Sessions:
         authentication: Authenticates,
         counters: Counters,
         now_s: Callable[[], float],
+        tell: Hear = lambda _: None,
     ) -> None:
         self.counters = counters
+        self.tell = tell
         self._settings = settings
         self._limits = settings.limits
         self._policies = policies
@@ -103,12 +106,14 @@ class Sessions:
         try:
             self._check_channel(connection, asked)
             self._make_room(connection)
-        except Fault:
+        except Fault as fault:
             self.counters.sessions_rejected += 1
+            self._told(What.CREATED, connection, None, fault)
             raise
         session = self._new(connection, asked)
         self._by_token[cast("bytes", session.token.Identifier)] = session
         self.counters.sessions_created += 1
+        self._told(What.CREATED, connection, session)
         channel = connection.channel
         identity = self._policies.identity
         result = ua.CreateSessionResult()
@@ -188,15 +193,19 @@ class Sessions:
             self._check_binding(session, connection)
             caller = await self._caller(session, connection, asked)
             self._check_caller(session, connection, caller)
-        except Fault:
+        except Fault as fault:
             self.counters.security_rejected_sessions += 1
+            self._told(What.ACTIVATED, connection, session, fault)
             raise
+        if session.channel is not connection and session.channel is not None:
+            session.channel.ended(session, _Codes.BadSecureChannelClosed)
         session.caller = caller
         session.channel = connection
         session.active = True
         session.touched_s = self._now_s()
         session.locales = tuple(str(locale) for locale in asked.LocaleIds[:8] if locale)
         connection.activated()
+        self._told(What.ACTIVATED, connection, session)
         result = ua.ActivateSessionResult(ServerNonce=cast("Any", session.nonce))
         return ua.ActivateSessionResponse(Parameters=result)
 
@@ -267,8 +276,9 @@ class Sessions:
         self._by_token.pop(cast("bytes", session.token.Identifier), None)
         connection, session.channel = session.channel, None
         session.close(delete_subscriptions)
+        self._told(What.ENDED, connection, session)
         if connection is not None:
-            connection.ended(session)
+            connection.ended(session, _Codes.BadSessionClosed)
 
     def disconnected(self, connection: Connection) -> None:
         """Activated sessions wait for their client until their time-out; others end with the connection."""
@@ -289,6 +299,28 @@ class Sessions:
             if now_s - session.touched_s > allowed_s:
                 self.counters.sessions_timed_out += 1
                 self.end(session, delete_subscriptions=False)
+
+    def _told(
+        self, what: What, connection: Connection | None, session: Session | None, fault: Fault | None = None
+    ) -> None:
+        channel = None if connection is None else connection.channel
+        access = Access(
+            what,
+            session.peer if channel is None and session is not None else channel.peer if channel else "",
+            code=fault.code if fault else 0,
+            why=str(fault) if fault else "",
+            policy=session.security[0] if session else channel.policy_uri if channel else "",
+            mode=channel.mode.name if channel else "",
+            thumbprint=thumbprint(
+                session.certificate if session else channel.certificate if channel else b""
+            ),
+            application=session.application if session else "",
+            session=session.id if session else None,
+            name=session.name if session else "",
+            user=session.caller.user if session else "",
+            role=session.caller.role if session else "",
+        )
+        self.tell(access)
 
     def end_all(self) -> None:
         for session in self.all():

@@ -18,7 +18,8 @@ from asyncua import ua
 from asyncua.ua import ua_binary
 
 from controller.opcua.gateway.channel import Channel, Message, Phase, Trust
-from controller.opcua.gateway.dispatch import Dispatcher
+from controller.opcua.gateway.dispatch import Asked, Dispatcher
+from controller.opcua.gateway.security.access import Access, What, thumbprint
 from controller.opcua.gateway.security.limits import Counters, QuietLog, Rate
 from controller.opcua.gateway.security.policies import Policies
 from controller.opcua.gateway.services import Fault
@@ -62,7 +63,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, shared: Shared) -> None:
         self.known = False
         self.lost = asyncio.Event()
-        self.waiting: dict[int, tuple[ua.NodeId, int, asyncio.Future[Any]]] = {}
+        self.waiting: dict[asyncio.Future[Any], Asked] = {}
         self._shared = shared
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
@@ -120,7 +121,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (asyncio's signature)
         self.lost.set()
         self._shared.connections.discard(self)
-        for _, _, future in list(self.waiting.values()):
+        for future in list(self.waiting):
             future.cancel()
         self.waiting.clear()
         for task in list(self._tasks):
@@ -203,16 +204,36 @@ class Connection(asyncio.Protocol):
         task.add_done_callback(self._tasks.discard)
 
     async def _opened(self, chunk: bytes) -> None:
+        first = self.channel.phase is Phase.READY
         try:
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self._shared.aside, self.channel.open, chunk)
         except Fault as fault:
+            self._told(fault)
             self._fail(fault)
             return
-        self._shared.counters.channels += 1
+        if first:
+            self._shared.counters.channels += 1
+            self._told(None)
         self._write(answer)
         self._opening = False
         self._advance()
+
+    def _told(self, fault: Fault | None) -> None:
+        """For audit. Channels without security are discovery's daily bread and not told, unless refused."""
+        channel = self.channel
+        if fault is None and not channel.secured:
+            return
+        access = Access(
+            What.CHANNEL,
+            channel.peer,
+            code=fault.code if fault else 0,
+            why=str(fault) if fault else "",
+            policy=channel.policy_uri,
+            mode=channel.mode.name,
+            thumbprint=thumbprint(channel.certificate),
+        )
+        self._shared.sessions.tell(access)
 
     def _start(self, message: Message) -> None:
         task = asyncio.get_running_loop().create_task(
@@ -255,11 +276,11 @@ class Connection(asyncio.Protocol):
         self.known = True
         self.channel.message_bytes_max = self._shared.limits.message_bytes
 
-    def ended(self, session: Session) -> None:
-        """A session of this connection is over: what it waits for is answered."""
-        for token, _, future in list(self.waiting.values()):
-            if token == session.token and not future.done():
-                future.set_exception(Fault(_Codes.BadSessionClosed, "the session is closed"))
+    def ended(self, session: Session, code: int) -> None:
+        """A session is over, or has moved to another connection: what it waits for here is answered."""
+        for future, asked in list(self.waiting.items()):
+            if asked.session is session and not future.done():
+                future.set_exception(Fault(code, "the session has ended or moved"))
         self._idle_s = self._shared.now_s()
 
     def malformed(self) -> None:
