@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from asyncua import ua
 
@@ -105,8 +105,7 @@ async def _work(
         check(form.methods[path].inputs, inputs, result)
         return await of_conditions.call(gateway, session, alarm, path, inputs, audit)
     node = _method_node(gateway, one.ObjectId, one.MethodId)
-    if node.work is None:
-        raise Fault(_Codes.BadNodeIdInvalid, "a method is called on an object, not on its type")
+    assert node.work is not None, "it is callable"
     check(node.inputs, inputs, result)
     if not session.caller.may(node.caller_role):
         raise Fault(_Codes.BadUserAccessDenied, f"{node.browse_name.Name} takes {node.caller_role} or higher")
@@ -121,16 +120,22 @@ def _method_node(gateway: Gateway, object_id: ua.NodeId, method_id: ua.NodeId) -
         raise Fault(_Codes.BadNodeIdUnknown, "there is no such object")
     if owner.node_class not in {ua.NodeClass.Object, ua.NodeClass.ObjectType}:
         raise Fault(_Codes.BadNodeClassInvalid, "methods are called on objects")
-    own = {target: space.find(target) for target in space.children(object_id, _COMPONENT)}
+    of_type = owner.node_class is ua.NodeClass.ObjectType
+    if of_type:  # the methods of its supertypes are its own (Part 3, 6.3.3)
+        above = (object_id, *space.supertypes(object_id))
+        targets = [target for one in above for target in space.children(one, _COMPONENT)]
+    else:
+        targets = space.children(object_id, _COMPONENT)
+    own = {target: space.find(target) for target in targets}
     if method_id in own:
-        return _callable(own[method_id])
+        return _callable(own[method_id], of_type=of_type)
     declared = space.find(method_id)
     if declared is not None and declared.node_class is ua.NodeClass.Method:
         name = declared.browse_name
         for node in own.values():
             is_it = node is not None and node.browse_name == name and _declares(gateway, owner, method_id)
             if is_it:
-                return _callable(node)
+                return _callable(node, of_type=of_type)
     raise Fault(_Codes.BadMethodInvalid, "the object has no such method")
 
 
@@ -143,11 +148,13 @@ def _declares(gateway: Gateway, owner: Node, method_id: ua.NodeId) -> bool:
     return any(method_id in space.children(one, _COMPONENT) for one in (kind, *space.supertypes(kind)))
 
 
-def _callable(node: Any) -> MethodNode:
-    if isinstance(node, MethodNode):
+def _callable(node: Node | None, *, of_type: bool) -> MethodNode:
+    if of_type:
+        raise Fault(_Codes.BadNodeIdInvalid, "a method is called on an object, not on its type")
+    if isinstance(node, MethodNode) and node.work is not None:
         return node
-    standard_method = node is not None and node.node_class is ua.NodeClass.Method
-    code = _Codes.BadNotImplemented if standard_method else _Codes.BadMethodInvalid
+    is_method = node is not None and node.node_class is ua.NodeClass.Method
+    code = _Codes.BadNotImplemented if is_method else _Codes.BadMethodInvalid
     raise Fault(code, "this server does not have the method")
 
 
