@@ -115,7 +115,7 @@ async def run_core(plant: Plant, options: Options, on_ready: Callable[[], None])
                 snapshot=lambda: durable_state(core),
                 version=DURABLE_VERSION,
                 tell=inbox.put,
-                notices=lambda: certificates_that_expire(options.data),
+                notices=lambda: certificates_that_expire(options.data, core.durable.expiring),
             )
         )
         await _serve(loop, clock, links, feed, commands, place, on_ready, answers, journal)
@@ -131,13 +131,20 @@ def links_of(plant: Plant, options: Options, inbox: Inbox) -> dict[int, Link]:
     }
 
 
-def certificates_that_expire(data: Path) -> list[Note]:
-    """One for each certificate that has run out or will within 60 days."""
+def certificates_that_expire(data: Path, told: Mapping[str, str]) -> list[Note]:
+    """One for each certificate that has run out or will within 60 days, and for each that no longer does.
+
+    told: what was said before, by thumbprint.
+    """
     found = expiring(Store.of(data), datetime.now(UTC))
-    return [
+    notes = [
         Note(f"certificate.{'expired' if one.is_over else 'expiring'}", "certificates", one.text, one.data)
         for one in found
     ]
+    for thumbprint in sorted(set(told) - {one.thumbprint for one in found}):
+        text = f"no longer: {told[thumbprint]}"
+        notes.append(Note("certificate.settled", "certificates", text, {"thumbprint": thumbprint}))
+    return notes
 
 
 def restored_core(plant: Plant, journal: Journal) -> Core:

@@ -14,6 +14,7 @@ import numpy as np
 from alarms.annunciator import covered_by_people
 from alarms.engine import AlarmEngine
 from alarms.lifecycle import State
+from alarms.model import Telling
 from alarms.operations import Action, Code, Filter, Operation, Refusal
 from alarms.records import Kind, Record, Recorded
 from controller.core.clock import Due, Now
@@ -23,7 +24,7 @@ from controller.core.image import Image, Tags
 from controller.core.inputs import Request
 from controller.core.trip_facts import effect_telling, trip_telling
 from controller.core.wording import meant
-from controller.plant.plant import Plant
+from controller.plant.plant import CERTIFICATES, Plant
 
 KINDS: Final = frozenset(kind.value for kind in Kind)
 ACTIONS: Final = frozenset(action.value for action in Action)
@@ -65,6 +66,7 @@ class Alarming:
             rule, record = self._interlocks[name], durable.interlock(name)
             self.engine.tell(rule.trip_fact, trip_telling(rule, record))
             self.engine.tell(rule.effect_fact, effect_telling(rule, record))
+        self.engine.tell(CERTIFICATES, _expiry(durable))
         self._told = True
 
     # --- durable state -------------------------------------------------------------------------
@@ -176,6 +178,13 @@ class Alarming:
     def explain(self, alarm: str, now: Now) -> str:
         """Raises KeyError for an alarm that there is not."""
         return self.engine.explain(alarm, now, (self._image.value, self._image.status))
+
+
+def _expiry(durable: Durable) -> Telling | None:
+    """Which certificates end, and when; None when none does."""
+    if not durable.expiring:
+        return None
+    return Telling("; ".join(sorted(durable.expiring.values())), {"certificates": sorted(durable.expiring)})
 
 
 def _event(record: Record) -> Event:

@@ -134,6 +134,7 @@ class Durable:
     interlocks: dict[str, InterlockRecord] = field(default_factory=dict)
     commands: dict[str, CommandRecord] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)  # PLC name -> why its link is lost
+    expiring: dict[str, str] = field(default_factory=dict)  # thumbprint -> which certificate ends, and when
 
     def interlock(self, name: str) -> InterlockRecord:
         return self.interlocks.setdefault(name, InterlockRecord())
@@ -148,6 +149,7 @@ class Durable:
             {name: record for name, record in self.interlocks.items() if record != InterlockRecord()},
             {name: record for name, record in self.commands.items() if record != CommandRecord()},
             self.lost,
+            self.expiring,
         )
 
     def apply(self, event: Recorded) -> None:
@@ -312,7 +314,20 @@ def _restored(state: Durable, event: Recorded) -> None:
     state.lost.pop(event.source, None)
 
 
+def _expiring(state: Durable, event: Recorded) -> None:
+    """By the day and not by how long it is until then, so that one certificate says one thing."""
+    ends = str(event.data["not_after"])[:10]
+    state.expiring[str(event.data["thumbprint"])] = f"{event.data['whose']} '{event.data['name']}' {ends}"
+
+
+def _settled(state: Durable, event: Recorded) -> None:
+    state.expiring.pop(str(event.data["thumbprint"]), None)
+
+
 FOLDS: Final[dict[str, Callable[[Durable, Recorded], None]]] = {
+    "certificate.expiring": _expiring,
+    "certificate.expired": _expiring,
+    "certificate.settled": _settled,
     "interlock.tripped": _tripped,
     "interlock.cause": _caused,
     "interlock.first_out": _first_out,

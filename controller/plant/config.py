@@ -22,6 +22,7 @@ from controller.plant.build.derived import build_derived
 from controller.plant.build.interlocks import build_interlocks
 from controller.plant.build.mimic import build_mimic
 from controller.plant.build.plcs import build_plcs
+from controller.plant.build.service_alarms import add_service
 from controller.plant.build.sinks import build_influx
 from controller.plant.build.suppressions import build_groups, build_suppressions, check_rules
 from controller.plant.build.tags import NodesSeen, build_tag
@@ -195,6 +196,7 @@ def _alarms(draft: Draft, plcs: list[Plc], watched: set[int]) -> dict[str, Any]:
     """The alarm system as fields of the plant."""
     rules = build_rules(draft, plcs, watched)
     add_trips(draft, draft.interlocks, rules)
+    add_service(draft, rules)
     suppressions = build_suppressions(draft, rules, plcs)
     groups = build_groups(draft, rules)
     check_rules(draft, rules, suppressions, groups)

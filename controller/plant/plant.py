@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
 from alarms.annunciator import Settings
 from alarms.model import Alarm
@@ -17,6 +18,9 @@ from alarms.suppression import FirstOutGroup, Suppression
 from controller.plant.mimic import Mimic
 from controller.plant.sinks import Influx
 from controller.plant.tags import Tag
+
+SERVICE_NAME: Final = "heloop"  # the source of what the service says of itself
+CERTIFICATES: Final = "heloop.CERTIFICATE"  # the alarm, and the fact it stands for: one ends soon
 
 # --- conditions ------------------------------------------------------------------------------
 

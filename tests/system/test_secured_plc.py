@@ -20,7 +20,7 @@ from controller.cli import app
 from controller.opcua.certificates import Store
 from controller.opcua.link import Identity
 from controller.plant.config import find_plant
-from controller.plant.plant import Plant, Security
+from controller.plant.plant import CERTIFICATES, Plant, Security
 from tests.system.linked import linked, with_plc
 from tests.system.service import Service
 from tests.system.steady_plant import S7, URIS, steady_plant
@@ -184,6 +184,18 @@ def test_a_core_whose_plc_asks_for_a_policy_makes_its_certificate_and_says_what_
         own = store.own()
         assert own is not None
         assert own.application_uri.endswith(":heloop:tutorial")
+        raised = service.story.until("alarm.raised", CERTIFICATES)
+        assert (raised.data["priority"], "'old'" in raised.text) == (3, True)
+        service.program.terminate()
+        before = service.story.last()
+        service.start()  # it stands over a restart, and is not raised again
+        service.story.until("certificate.expired", after=before)
+        service.program.terminate()
+        assert [one.kind for one in service.story.events("alarm.", CERTIFICATES, before)] == []
+        store.reject(store.find("old"))
+        service.start()
+        service.story.until("certificate.settled", after=before)
+        service.story.until("alarm.returned", CERTIFICATES, after=before)
         service.program.terminate()
     store.key.unlink()
     with Service(data, str(folder), {"R": "opc.tcp://127.0.0.1:1"}) as service:

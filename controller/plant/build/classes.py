@@ -18,6 +18,7 @@ BUILT_IN: Final = {
     "instrument": "a signal, not the process",
     "link": "a lost PLC",
     "interlock": "a trip",
+    "certificate": "a certificate that ends",
 }
 
 
