@@ -17,6 +17,7 @@ from controller.cli import (
     certs,
     configure,
     connect,
+    influx,
     operate,
     records,
     reports,
@@ -52,7 +53,7 @@ def common(
     """Options before the command."""
 
 
-for module in (configure, serve, simulate, operate, alarms, records, reports, connect, certs, users):
+for module in (configure, serve, simulate, operate, alarms, records, reports, connect, certs, users, influx):
     module.register(app)
 
 

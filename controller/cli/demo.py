@@ -61,6 +61,7 @@ class Demo:
     seed: int
     port_base: int
     log: tuple[str, ...]
+    followers: tuple[str, ...] = ()
 
 
 async def run_demo(demo: Demo) -> None:
@@ -92,6 +93,7 @@ async def _run(demo: Demo, data: Path, place: Runtime) -> None:
             kept.append(tasks.create_task(supervisor.keep(_core(demo, data))))
             if await events.reached(events.ready, "the service did not get its first values"):
                 await steer(control, {"do": "start"})
+                kept += [tasks.create_task(supervisor.keep(child)) for child in _followers(demo, data)]
                 _say_ready(demo, data)
                 await _watch(demo, data, place, events.stop)
         for task in reversed(kept):  # the core first: it leaves the plant as it is and says so
@@ -140,6 +142,10 @@ def _core(demo: Demo, data: Path) -> Child:
         address = f"opc.tcp://127.0.0.1:{demo.port_base + 2 + plc.index}"
         arguments += ["--endpoint", f"{plc.name}={address}"]
     return Child("core", [*arguments, *demo.log])
+
+
+def _followers(demo: Demo, data: Path) -> list[Child]:
+    return [Child(name, ["follow", name, demo.name, "--data", str(data)]) for name in demo.followers]
 
 
 def _say_ready(demo: Demo, data: Path) -> None:

@@ -25,6 +25,7 @@ from controller.cli.options import (
     fail,
 )
 
+WithOption = Annotated[str, typer.Option("--with", help="Followers to run beside the core, e.g. influx.")]
 EndpointOption = Annotated[
     list[str] | None,
     typer.Option("--endpoint", help="PLC=opc.tcp://HOST:PORT, in place of the plant file's."),
@@ -87,9 +88,7 @@ def run(
     data: DataOption = None,
     endpoint: EndpointOption = None,
     port_base: PortBaseOption = 4840,
-    with_: Annotated[
-        str, typer.Option("--with", help="Followers to run beside the core, e.g. influx,mqtt.")
-    ] = "",
+    with_: WithOption = "",
     log_format: LogFormatOption = "text",
     verbose: VerboseOption = False,
 ) -> None:
@@ -99,8 +98,7 @@ def run(
     from controller.supervise import Child, Refused, Supervisor
 
     checked = load_plant(plant)
-    if with_:
-        fail(f"--with {with_}: this version has no followers yet; leave the option out", 2)
+    followers = followers_of(with_, checked)
     del port_base  # reserved: this version opens no network port
     place = data or default_data(checked.name)
     try:
@@ -112,9 +110,27 @@ def run(
     arguments += ["-v"] if verbose else []
     supervisor = Supervisor(_pass_on)
     try:
-        asyncio.run(_until_stopped(supervisor.keep(Child("core", arguments))))
+        children = [Child("core", arguments), *(follower_child(name, plant, place) for name in followers)]
+        asyncio.run(until_stopped(*(supervisor.keep(child) for child in children)))
     except* Refused as refused:
         fail(str(refused.exceptions[0]), 2)
+
+
+def followers_of(names: str, plant: Any) -> list[str]:
+    """Of `--with influx,...`; ends the program when there is no such follower, or its settings are wrong."""
+    from controller.cli.influx import check_followers, settings_or_fail
+
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    check_followers(wanted)
+    if "influx" in wanted:
+        settings_or_fail(plant)
+    return wanted
+
+
+def follower_child(name: str, plant: str, data: Path) -> Any:
+    from controller.supervise import Child
+
+    return Child(name, ["follow", name, plant, "--data", str(data)])
 
 
 def _pass_on(child: str, line: str) -> None:
@@ -124,7 +140,7 @@ def _pass_on(child: str, line: str) -> None:
         typer.echo(f"{child}: {line}", err=True)
 
 
-async def _until_stopped(*work: Any) -> None:
+async def until_stopped(*work: Any) -> None:
     """Runs the coroutines until SIGTERM or SIGINT, then cancels them and waits for their end."""
     import signal
 
@@ -161,7 +177,7 @@ def sim(
     of_plant, of_links = split_faults(checked, fault)
     try:
         machine = SimulatedPlant(checked, seed, of_plant)
-        asyncio.run(_until_stopped(_simulate(checked, machine, of_links, speed, port_base, control, hold)))
+        asyncio.run(until_stopped(_simulate(checked, machine, of_links, speed, port_base, control, hold)))
     except* ValueError as error:
         fail("; ".join(str(one) for one in error.exceptions), 2)
     except* OSError as error:
@@ -223,6 +239,7 @@ def demo(
     fault: FaultOption = None,
     seed: SeedOption = 1,
     port_base: PortBaseOption = 4840,
+    with_: WithOption = "",
     log_format: LogFormatOption = "text",
     verbose: VerboseOption = False,
 ) -> None:
@@ -251,6 +268,7 @@ def demo(
         faults=tuple(fault or ()),
         seed=seed,
         port_base=port_base,
+        followers=tuple(followers_of(with_, checked)),
         log=("--log-format", log_format, *(["-v"] if verbose else [])),
     )
     try:

@@ -212,6 +212,17 @@ class Reader:
         rows = self._all(query, (after, limit))
         return [StoredBlock(row[0], row[1], row[2], row[3], decode(row[4], row[5])) for row in rows]
 
+    def block_spans(self, from_ns: int, to_ns: int) -> list[tuple[int, int]]:
+        """(first, last) block for each run of the clock: every row with a time in [from, to) is in them."""
+        late_ns = int(self.meta("late_ns") or 0)
+        return self._ranges("samples", 0, from_ns - SLACK_NS, to_ns + SLACK_NS + late_ns)
+
+    def runs(self) -> list[int]:
+        """The first block of each run of the clock, oldest first: where it was set back a new one begins."""
+        return [
+            row[0] for row in self._all("SELECT first FROM runs WHERE stream='samples' ORDER BY first", ())
+        ]
+
     def samples(
         self, tags: Sequence[int] | None = None, from_ns: int = 0, to_ns: int = 2**62, after: int = 0
     ) -> Iterator[Samples]:

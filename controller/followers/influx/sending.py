@@ -1,0 +1,113 @@
+"""Lines to a target until every one of them is stored, expired or parked; it never gives up.
+
+The order is kept: what was refused as a whole is sent again in halves, the older half first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from controller.followers.influx.lines import body
+from controller.followers.influx.policy import HOLD_S, Answer, Verdict, halves, pause_s, verdict
+from controller.followers.influx.targets import Target
+from controller.followers.place import DEAD_MAX, Parked
+
+DOWN_AFTER_S: Final = 10.0  # a restart of the database is no trouble worth telling
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Meters:
+    """Counted from the start of the process. held: 1 while the sink refuses everything."""
+
+    points: int = 0
+    requests: int = 0
+    retries: int = 0
+    parked: int = 0
+    expired: int = 0
+    held: int = 0
+
+
+class Tells(Protocol):
+    """Who is told of trouble; each call is cheap and returns at once."""
+
+    def trouble(self, kind: str, answer: Answer, since_s: float) -> None: ...
+    def fine(self) -> None: ...
+    def parked(self, one: Parked) -> None: ...
+
+
+class Sending:
+    """batch: most lines in a request. dead: how many dead letters there are already."""
+
+    def __init__(
+        self, target: Target, tells: Tells, *, batch: int, dead: int = 0, sleep: Sleep = asyncio.sleep
+    ) -> None:
+        self.meters = Meters()
+        self._target, self._tells, self._batch, self._sleep = target, tells, batch, sleep
+        self._dead = dead
+
+    async def send(self, lines: Sequence[str]) -> list[Parked]:
+        """Returns when every line is stored, or parked and returned."""
+        parked: list[Parked] = []
+        waiting = [lines[at : at + self._batch] for at in range(0, len(lines), self._batch)][::-1]
+        while waiting:
+            part = waiting.pop()
+            answer = await self._settled(part)
+            if verdict(answer) is not Verdict.SPLIT:
+                self.meters.points += len(part)
+            elif len(part) > 1:
+                waiting += halves(part)[::-1]
+            else:
+                parked.append(await self._park(part[0], answer))
+        return parked
+
+    async def _settled(self, part: Sequence[str]) -> Answer:
+        """The first answer that says something about these lines; until then it is tried again."""
+        since_s = time.monotonic()
+        attempt = 0
+        whole = body(part)
+        while True:
+            self.meters.requests += 1
+            answer = await self._target.write(whole)
+            match verdict(answer):
+                case Verdict.STORED | Verdict.SPLIT:
+                    self._fine()
+                    return answer
+                case Verdict.EXPIRED:
+                    self.meters.expired += len(part)
+                    self._fine()
+                    return answer
+                case Verdict.HOLD:
+                    self.meters.held = 1
+                    self._tells.trouble("follower.refused", answer, since_s)
+                    await self._sleep(HOLD_S)
+                case Verdict.AGAIN:
+                    attempt += 1
+                    self.meters.retries += 1
+                    if time.monotonic() - since_s >= DOWN_AFTER_S:
+                        self._tells.trouble("follower.down", answer, since_s)
+                    await self._sleep(pause_s(attempt, answer.retry_after_s, random.random()))  # noqa: S311
+
+    def _fine(self) -> None:
+        self.meters.held = 0
+        self._tells.fine()
+
+    async def _park(self, line: str, answer: Answer) -> Parked:
+        """When there are too many dead letters, no more are made: that is for a person to look at."""
+        since_s = time.monotonic()
+        while self._dead >= DEAD_MAX:
+            self.meters.held = 1
+            full = Answer(0, f"{self._dead} lines are parked already; the last reason: {answer}")
+            self._tells.trouble("follower.refused", full, since_s)
+            await self._sleep(HOLD_S)
+        one = Parked(time.time_ns(), str(answer), line)
+        self._dead += 1
+        self.meters.parked += 1
+        self._tells.parked(one)
+        return one
