@@ -83,7 +83,7 @@ class Orders:
     async def record(self, kind: str, source: str, text: str, data: Mapping[str, Any]) -> Reply:
         """Puts what the gateway itself has to tell into the journal."""
         return await self._send(
-            {"record": kind, "source": source, "text": text, "args": dict(data), "door": DOOR}
+            {"record": {"kind": kind, "source": source, "text": text, "data": dict(data)}}
         )
 
     async def query(self, name: str, **args: Any) -> Reply:

@@ -57,6 +57,11 @@ class Subscriptions:
     def __len__(self) -> int:
         return len(self._all)
 
+    @property
+    def made(self) -> int:
+        """How many there have been since the start."""
+        return self._number
+
     def all(self) -> list[Subscription]:
         return list(self._all.values())
 
