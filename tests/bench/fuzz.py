@@ -1,4 +1,4 @@
-"""The gateway's decoders and connections against a million inputs, led by coverage (atheris, libFuzzer).
+"""The gateway's decoders, connections and services against a million inputs, led by coverage (libFuzzer).
 
 Any exception that is not a refusal, a service that breaks, a connection that neither answers nor says why it
 closed, an input over 10 s or a process over RSS_MB ends the run as a failure; the input is kept and named.
@@ -67,7 +67,7 @@ def main() -> None:
     corpus = Path(sys.argv[1])
     for number, one in enumerate(seeds()):
         (corpus / f"seed-{number:03}").write_bytes(one)
-    fuzzed = Fuzzed()
+    fuzzed = Fuzzed(Path(tempfile.mkdtemp(prefix="heloop-fuzz-")))
     atheris.Setup(sys.argv, fuzzed.run)
     atheris.Fuzz()
 

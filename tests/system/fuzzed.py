@@ -14,14 +14,22 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from pathlib import Path
 from typing import Any, Final
 
 from asyncua import ua
 from asyncua.ua import ua_binary
 
+from controller.opcua.gateway import attributes, call, view
+from controller.opcua.gateway.conditions.making import make
 from controller.opcua.gateway.decoding import bounded, decode
 from controller.opcua.gateway.discovery import Endpoints
 from controller.opcua.gateway.dispatch import Dispatcher
+from controller.opcua.gateway.history import history
+from controller.opcua.gateway.history.chronicle import Chronicle
+from controller.opcua.gateway.history.history import Histories
+from controller.opcua.gateway.orders import Orders
+from controller.opcua.gateway.picture import Picture
 from controller.opcua.gateway.security.limits import Counters, QuietLog, Rate
 from controller.opcua.gateway.security.policies import Policies
 from controller.opcua.gateway.server import Gateway
@@ -29,7 +37,13 @@ from controller.opcua.gateway.services import Fault, Services
 from controller.opcua.gateway.session import Session
 from controller.opcua.gateway.sessions import Sessions
 from controller.opcua.gateway.settings import Limits, Settings
+from controller.opcua.gateway.space.plant import PlantNodes
+from controller.opcua.gateway.space.space import Space
+from controller.opcua.gateway.space.standard import StandardNodes
+from controller.opcua.gateway.subscriptions import items, publish, subscribing
+from controller.opcua.gateway.subscriptions.subscriptions import Subscriptions
 from controller.opcua.gateway.transport import Connection, Shared
+from controller.opcua.gateway.values import Values
 from tests.system.gateway_rig import DemoUsers, tutorial
 from tests.system.gateway_wire import NONE, chunk, hello, text
 
@@ -53,6 +67,13 @@ _UNSERVED: Final = ua_binary.struct_to_binary(ua.AddNodesRequest())
 
 class Broken(Exception):
     """The gateway did what it must never do."""
+
+
+class Deaf:
+    """Audit that nobody hears."""
+
+    def __getattr__(self, _: str) -> Callable[..., None]:
+        return lambda *_, **__: None
 
 
 class Inline(Executor):
@@ -102,13 +123,19 @@ async def _empty(_: Any, __: Any, ___: Any) -> Any:
     return ua.ReadResponse()
 
 
+REAL: Final[list[Services]] = [
+    attributes.SERVICES, view.SERVICES, call.SERVICES, history.SERVICES, publish.SERVICES,
+    subscribing.SERVICES, items.SERVICES,
+]  # fmt: skip
 STUBS: Services = dict.fromkeys(SERVED, _empty)
 
 
 class Fuzzed:
-    """One gateway, and a new connection for each input. tables: the services; without, all answer nothing."""
+    """One gateway, and connections for the inputs. With `data`, the services are the real ones, over the
+    tutorial plant with a data directory that is empty and a core that is away; else they answer nothing.
+    """
 
-    def __init__(self, tables: list[Services] | None = None, gateway: Gateway | None = None) -> None:
+    def __init__(self, data: Path | None = None) -> None:
         self.loop = asyncio.new_event_loop()
         self.settings = Settings(port=0, plain="read")
         self.policies = Policies(self.settings)
@@ -116,9 +143,13 @@ class Fuzzed:
         self.sessions = Sessions(self.settings, self.policies, DemoUsers(), self.counters, time.monotonic)
         self._alive: dict[int, _Peer] = {}
         limits, log = Limits(decode_steps=DECODE_STEPS), QuietLog("fuzz", time.monotonic, every_s=1e12)
-        parts: Any = gateway or Gateway(tutorial(), self.settings, *[None] * 5, self.sessions, None, None)  # type: ignore[arg-type]
+        self.gateway = Gateway(tutorial(), self.settings, *[None] * 5, self.sessions, None, None)  # type: ignore[arg-type]
+        tables: list[Services] = [STUBS]
+        if data is not None:
+            tables = REAL
+            self.loop.run_until_complete(self._furnish(data))
         self.dispatcher = Dispatcher(
-            parts, tables or [STUBS], self.sessions, limits, self.counters, log, Inline()
+            self.gateway, tables, self.sessions, limits, self.counters, log, Inline()
         )
         self.dispatcher.endpoints = Endpoints(self.settings, self.policies, 4840)
         self.shared = Shared(
@@ -139,8 +170,28 @@ class Fuzzed:
     def close(self) -> None:
         for peer in self._alive.values():
             peer.connection.connection_lost(None)
+        if self.gateway.subscriptions is not None:
+            self.gateway.subscriptions.close()
+            self.gateway.histories.close()
         self.loop.run_until_complete(asyncio.sleep(0))
         self.loop.close()
+
+    async def _furnish(self, data: Path) -> None:
+        """Everything that services use."""
+        made, plant = self.gateway, tutorial()
+        made.audit = Deaf()  # type: ignore[assignment]
+        made.values, made.orders = Values(plant), Orders(data / "nobody.sock")
+        nodes = PlantNodes(plant, made.values, Picture(made.orders, made.values))
+        made.space = Space(plant, [StandardNodes(), nodes])
+        alarms = make(plant, made.space, lambda _: None, self.settings.application_uri)
+        made.space.add(alarms.nodes)
+        made.conditions = alarms.conditions
+        made.subscriptions = Subscriptions(made.space, made.values, self.settings.limits)
+        made.histories = Histories(data, Chronicle(alarms.conditions, alarms.story))
+        now_ns = time.time_ns()
+        values = [[tag.index, 1.0, 0, now_ns] for tag in plant.tags]
+        names = [tag.name for tag in plant.tags]
+        made.values.take({"tags": names, "links": [], "values": values, "texts": [], "journal": 0})
 
     def run(self, data: bytes) -> None:
         """One input. Raises Broken; what else it raises is a finding as well."""

@@ -66,12 +66,19 @@ class BoundedBuffer(Buffer):
         self._depth = depth
 
     def read(self, size: int) -> bytes:
-        self._budget.steps -= 1
+        budget = self._budget
+        budget.steps -= 1
+        if not 0 <= size <= self._size or budget.steps < 0:
+            self._refuse(size)
+        start = self._cur_pos
+        self._cur_pos = end = start + size
+        self._size -= size
+        return self._data[start:end]
+
+    def _refuse(self, size: int) -> None:
         if self._budget.steps < 0:
             raise Fault(_LIMITS, "more values than a message may have")
-        if size < 0:
-            raise Fault(_DECODING, "a negative length")
-        return super().read(size)
+        raise Fault(_DECODING, "a negative length" if size < 0 else "shorter than it says")
 
     def copy(self, size: int = -1) -> BoundedBuffer:
         if self._depth <= 0:

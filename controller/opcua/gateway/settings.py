@@ -28,7 +28,7 @@ class Limits:
     openings_per_s: float = 20.0  # RSA takes about 2 ms each: one peer can keep 4 % of a core busy, no more
     openings_burst: int = 100  # a terminal server's clients come back at once after a restart of ours
     chunk_bytes: int = 65_536
-    message_bytes: int = 1024 * 1024  # 5,000 items of a CreateMonitoredItems request take about 0.6 MB
+    message_bytes: int = 1024 * 1024  # 5,000 items of a CreateMonitoredItems request take 0.4 MB
     opening_bytes: int = 65_536  # without an activated session: certificates and tokens, nothing larger
     response_bytes: int = 16 * 1024 * 1024
     hello_s: float = 5.0
@@ -44,7 +44,7 @@ class Limits:
     decode_steps: int = 200_000  # values read from one message; 5,000 monitored items take about 100,000
     decode_opening_steps: int = 2_000
     decode_depth: int = 16  # structures in structures; a where-clause of a filter needs 4
-    decode_inline_bytes: int = 16_384  # larger messages are decoded in a thread: 16 KB take about 5 ms
+    decode_inline_bytes: int = 4_096  # larger messages are decoded in a thread: 4 KB take about 5 ms
     # --- sessions (Part 4, 5.7) ---
     sessions: int = 100
     sessions_named_reserve: int = 10  # anonymous clients cannot take the last ones from those who log in
