@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import inf
 from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from alarms.comparison import beyond
 from alarms.limits import Delay
@@ -31,10 +33,30 @@ class Period(NamedTuple):
     returned_s: float
 
 
+class Level(NamedTuple):
+    """A level alarm and its recorded samples: rows of (second, value), oldest first."""
+
+    samples: ArrayLike
+    side: Side
+    limit: float
+    deadband: float = 0.0
+    on_delay_s: float = 0.0
+    off_delay_s: float = 0.0
+
+    def activations(
+        self, *, deadband: float | None = None, on_s: float = 0.0, off_s: float = 0.0
+    ) -> list[Period]:
+        """What it would have made of them with another deadband, or with longer delays."""
+        width = self.deadband if deadband is None else deadband
+        turns = _turns(self.samples, self.side, self.limit, width)
+        return replay(turns, self.side, self.limit, width, self.on_delay_s + on_s, self.off_delay_s + off_s)
+
+
 @dataclass(frozen=True, slots=True)
 class Suggestion:
     """setting: 'on_delay_s', 'off_delay_s' or 'deadband'. later_s: by how much the latest kept warning
-    of a trip would have come later. warned, missed: trips the alarm warned of, and would not have."""
+    of a trip would have come later. warned: trips the alarm warned of; missed: those of them (seconds)
+    that it would not have warned of."""
 
     alarm: str
     setting: str
@@ -42,7 +64,7 @@ class Suggestion:
     before: int
     after: int
     warned: int
-    missed: int
+    missed: tuple[float, ...]
     later_s: float
 
     @property
@@ -60,17 +82,20 @@ def periods(activations: Iterable[Activation], alarm: str) -> list[Period]:
 
 
 def delayed(found: Sequence[Period], on_delay_s: float, off_delay_s: float) -> list[Period]:
-    """What longer delays would have made of recorded activations: the additional time is applied."""
+    """What longer delays would have made of recorded activations: the additional time is applied.
+
+    Where samples are there a replay is exact; here what was too short to be an activation is not known.
+    """
     merged: list[Period] = []
     for one in found:
-        if merged and one.raised_s - merged[-1].returned_s < off_delay_s:
+        if merged and one.raised_s - merged[-1].returned_s <= off_delay_s > 0.0:
             merged[-1] = Period(merged[-1].raised_s, one.returned_s)
         else:
             merged.append(one)
     return [
         Period(one.raised_s + on_delay_s, one.returned_s + off_delay_s)
         for one in merged
-        if one.returned_s - one.raised_s >= on_delay_s
+        if one.returned_s - one.raised_s > on_delay_s
     ]
 
 
@@ -82,21 +107,23 @@ def replay(
     on_delay_s: float = 0.0,
     off_delay_s: float = 0.0,
 ) -> list[Period]:
-    """The activations that a level alarm makes of recorded (second, value) samples."""
+    """The activations that a level alarm makes of recorded (second, value) samples, until the last one."""
     delay, out, since_s = Delay(on_delay_s, off_delay_s), False, 0.0
     found: list[Period] = []
     op = ">=" if side is Side.HIGH else "<="
-    ends = [later for later, _ in samples[1:]] + [inf]
+    ends = [later for later, _ in samples[1:]] + [-inf]
     for (time_s, value), end_s in zip(samples, ends, strict=True):
         out = beyond(op, limit, deadband, value, out)
         verdict, at_s = Tri.of(out), time_s
-        while at_s < end_s:  # at the sample, then at the deadline if it comes before the next sample
+        while True:  # at the sample, then at the deadline if it comes before the next sample
             was = delay.out
             if delay.feed(verdict, at_s) != was:
                 if was:
                     found.append(Period(since_s, at_s))
                 since_s = at_s
             at_s = delay.due_s
+            if at_s >= end_s:
+                break
     if delay.out:
         found.append(Period(since_s, inf))
     return found
@@ -119,73 +146,102 @@ def _compared(
     before: Sequence[Period],
     after: Sequence[Period],
     trips_s: Sequence[float],
+    hidden: Sequence[Period] = (),
 ) -> Suggestion:
+    """hidden: when the alarm was suppressed or shelved anyway; what comes then is no alarm saved."""
     were, are = _warned(before, trips_s), _warned(after, trips_s)
     later_s = max((are[trip] - were[trip] for trip in were if trip in are), default=0.0)
-    missed = sum(trip not in are for trip in were)
-    return Suggestion(alarm, setting, value, len(before), len(after), len(were), missed, max(0.0, later_s))
+    missed = tuple(trip for trip in were if trip not in are)
+    came, would = (sum(not _within(one.raised_s, hidden) for one in found) for found in (before, after))
+    return Suggestion(alarm, setting, value, came, would, len(were), missed, max(0.0, later_s))
 
 
-def _best(candidates: Sequence[Suggestion]) -> Suggestion | None:
+def _within(at_s: float, spans: Sequence[Period]) -> bool:
+    return any(one.raised_s <= at_s < one.returned_s for one in spans)
+
+
+def best(candidates: Sequence[Suggestion]) -> Suggestion | None:
     """The smallest setting that saves enough and misses no warning; None when none saves anything."""
-    allowed = [one for one in candidates if one.missed == 0 and one.saved > 0]
+    allowed = [one for one in candidates if not one.missed and one.saved > 0]
     if not allowed:
         return None
     enough = ENOUGH * max(one.saved for one in allowed)
     return next(one for one in allowed if one.saved >= enough)
 
 
-def suggest_on_delay(alarm: str, found: Sequence[Period], trips_s: Sequence[float] = ()) -> Suggestion | None:
-    """A longer on-delay against fleeting alarms; the value is in addition to the present delay."""
-    return _best(
-        [
-            _compared(alarm, "on_delay_s", delay_s, found, delayed(found, delay_s, 0.0), trips_s)
-            for delay_s in DELAYS_S
-        ]
-    )
+def refused(candidates: Sequence[Suggestion]) -> Suggestion | None:
+    """The smallest setting that would have saved more than any that is allowed, and missed a warning."""
+    allowed = max((one.saved for one in candidates if not one.missed), default=0)
+    return next((one for one in candidates if one.missed and one.saved > allowed), None)
 
 
-def suggest_off_delay(
-    alarm: str, found: Sequence[Period], trips_s: Sequence[float] = ()
-) -> Suggestion | None:
-    """A longer off-delay against chattering; it costs no warning time."""
-    return _best(
-        [
-            _compared(alarm, "off_delay_s", delay_s, found, delayed(found, 0.0, delay_s), trips_s)
-            for delay_s in DELAYS_S
-        ]
-    )
-
-
-def noise(samples: Sequence[tuple[float, float]]) -> float:
-    """The scatter from one sample to the next: the median step, which a real change hardly moves."""
-    steps = sorted(abs(later - earlier) for (_, earlier), (_, later) in pairwise(samples))
-    return steps[len(steps) // 2] if steps else 0.0
-
-
-def suggest_deadband(
+def on_delays(
     alarm: str,
-    samples: Sequence[tuple[float, float]],
-    side: Side,
-    limit: float,
-    deadband: float,
-    delays_s: tuple[float, float] = (0.0, 0.0),
+    found: Sequence[Period] | Level,
     trips_s: Sequence[float] = (),
-) -> Suggestion | None:
-    """A deadband of some multiple of the signal's own noise, larger than the present one."""
-    before = replay(samples, side, limit, deadband, *delays_s)
-    scatter = noise(samples)
-    return _best(
-        [
-            _compared(
-                alarm,
-                "deadband",
-                times * scatter,
-                before,
-                replay(samples, side, limit, times * scatter, *delays_s),
-                trips_s,
-            )
-            for times in DEADBANDS
-            if times * scatter > deadband
+    hidden: Sequence[Period] = (),
+) -> list[Suggestion]:
+    """Longer on-delays against fleeting alarms; the values are in addition to the present delay."""
+    before = found.activations() if isinstance(found, Level) else found
+    return [
+        _compared(alarm, "on_delay_s", delay_s, before, after, trips_s, hidden)
+        for delay_s in DELAYS_S
+        for after in [
+            found.activations(on_s=delay_s) if isinstance(found, Level) else delayed(found, delay_s, 0.0)
         ]
-    )
+    ]
+
+
+def off_delays(
+    alarm: str,
+    found: Sequence[Period] | Level,
+    trips_s: Sequence[float] = (),
+    hidden: Sequence[Period] = (),
+) -> list[Suggestion]:
+    """Longer off-delays against chattering; they cost no warning time."""
+    before = found.activations() if isinstance(found, Level) else found
+    return [
+        _compared(alarm, "off_delay_s", delay_s, before, after, trips_s, hidden)
+        for delay_s in DELAYS_S
+        for after in [
+            found.activations(off_s=delay_s) if isinstance(found, Level) else delayed(found, 0.0, delay_s)
+        ]
+    ]
+
+
+def noise(samples: ArrayLike) -> float:
+    """The scatter from one sample to the next: the median step, which a real change hardly moves."""
+    values = _columns(samples)[:, 1]
+    return float(np.median(np.abs(np.diff(values)))) if len(values) > 1 else 0.0
+
+
+def _turns(samples: ArrayLike, side: Side, limit: float, deadband: float) -> list[tuple[float, float]]:
+    """The samples that can turn the alarm: a month of them is long, and most only move within a band."""
+    rows = _columns(samples)
+    if not len(rows):
+        return []
+    values = rows[:, 1]
+    if side is Side.HIGH:
+        out, back = values >= limit, values < limit - deadband
+    else:
+        out, back = values <= limit, values > limit + deadband
+    band = out.astype(np.int8) - back
+    kept = np.r_[True, band[1:] != band[:-1]]
+    kept[-1] = True  # until then it is known to stand
+    return [(float(at_s), float(value)) for at_s, value in rows[kept]]
+
+
+def _columns(samples: ArrayLike) -> NDArray[np.float64]:
+    return np.asarray(samples, np.float64).reshape(-1, 2)
+
+
+def deadbands(
+    alarm: str, level: Level, trips_s: Sequence[float] = (), hidden: Sequence[Period] = ()
+) -> list[Suggestion]:
+    """Deadbands of some multiple of the signal's own noise, larger than the present one."""
+    before, scatter = level.activations(), noise(level.samples)
+    return [
+        _compared(alarm, "deadband", width, before, level.activations(deadband=width), trips_s, hidden)
+        for times in DEADBANDS
+        if (width := times * scatter) > level.deadband
+    ]

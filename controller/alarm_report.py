@@ -12,23 +12,27 @@ from datetime import UTC, datetime
 from math import isnan, nan
 from typing import Final
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from alarms.metrics import SECOND_NS, Activation, Report, Target, activations, measure
-from alarms.model import Alarm, Level
+from alarms.model import Alarm
+from alarms.model import Level as LevelRule
 from alarms.records import Recorded
-from alarms.suggest import Suggestion, periods, suggest_deadband, suggest_off_delay, suggest_on_delay
+from alarms.suggest import Level, Period, Suggestion, best, deadbands, off_delays, on_delays, periods, refused
 from controller.plant.plant import Plant
 
 BAD_ACTORS: Final = 10
 WIDE, HIGH = 720, 150
-Samples = Callable[[str], Sequence[tuple[float, float]]]  # tag -> (second, value), oldest first
+Samples = Callable[[str], NDArray[np.float64]]  # tag -> rows of (UTC second, value), oldest first
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """One of the most frequent alarms, and the smallest setting that would have quietened it."""
+    """One of the most frequent alarms, the smallest settings that would have quietened it, and those that
+    would have quietened it more at the price of a warning."""
 
     alarm: str
     text: str
@@ -36,6 +40,7 @@ class Actor:
     chattering: int
     fleeting: int
     suggestions: tuple[Suggestion, ...]
+    refused: tuple[tuple[Suggestion, str], ...]  # and the trips whose warning it would have missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +55,15 @@ class Figure:
 
 
 def alarm_report_html(
-    plant: Plant, records: Sequence[Recorded], from_ns: int, to_ns: int, samples: Samples
+    plant: Plant, records: Sequence[Recorded], from_ns: int, to_ns: int, samples: Samples, speed: float = 1.0
 ) -> str:
-    """records: all events of the journal in the period (and before, for what stood already)."""
+    """records: all events of the journal in the period (and before, for what stood already).
+
+    speed: plant seconds per second of the record, for delays are plant seconds.
+    """
     report = measure(records, from_ns, to_ns)
     found = [one for one in activations(records) if from_ns <= one.raised_ns < to_ns]
-    trips_s = [event.utc_ns / SECOND_NS for event in records if event.kind == "interlock.tripped"]
+    trips = [(event.utc_ns, event.source) for event in records if event.kind == "interlock.tripped"]
     environment = Environment(
         loader=PackageLoader("controller", "templates"),
         autoescape=True,
@@ -72,7 +80,7 @@ def alarm_report_html(
         per_day=bars(report.per_day, report.targets["per_day"].value, "alarms per day"),
         per_10_min=bars(report.per_10_min, report.targets["flood_begins"].value, "alarms per 10 min"),
         floods=[(_time(flood.start_ns), flood) for flood in report.floods],
-        actors=actors(plant, report, found, trips_s, samples),
+        actors=actors(report, found, _Advice(plant, trips, samples, speed)),
         stale=sorted(report.stale.items(), key=lambda one: -one[1]),
         shelved=sorted(report.shelved_s.items(), key=lambda one: -one[1]),
         suppressed=sorted(report.suppressed.items(), key=lambda one: -one[1]),
@@ -105,46 +113,64 @@ def _figure(target: Target, value: float, *, share: bool = False) -> Figure:
     return Figure(target.what, shown, f"{'at most' if target.most else 'about'} {wanted}", target.source, met)
 
 
-def actors(
-    plant: Plant, report: Report, found: Sequence[Activation], trips_s: Sequence[float], samples: Samples
-) -> list[Actor]:
-    rules = {alarm.id: alarm for alarm in plant.alarms}
+def actors(report: Report, found: Sequence[Activation], advice: _Advice) -> list[Actor]:
     rows = []
     for name, count in report.top[:BAD_ACTORS]:
-        rule = rules.get(name)
-        own = tuple(_suggestions(plant, rule, found, trips_s, samples)) if rule is not None else ()
-        rows.append(
-            Actor(
-                name,
-                "" if rule is None else rule.text,
-                count,
-                report.chattering.get(name, 0),
-                report.fleeting.get(name, 0),
-                own,
-            )
-        )
+        rule = advice.rules.get(name)
+        suggestions, refusals = advice.on(rule, found) if rule is not None else ((), ())
+        chattering, fleeting = report.chattering.get(name, 0), report.fleeting.get(name, 0)
+        text = "" if rule is None else rule.text
+        rows.append(Actor(name, text, count, chattering, fleeting, suggestions, refusals))
     return rows
 
 
-def _suggestions(
-    plant: Plant, rule: Alarm, found: Sequence[Activation], trips_s: Sequence[float], samples: Samples
-) -> list[Suggestion]:
-    spans = periods(found, rule.id)
-    offered = [suggest_on_delay(rule.id, spans, trips_s), suggest_off_delay(rule.id, spans, trips_s)]
-    condition = rule.condition
-    if isinstance(condition, Level) and isinstance(condition.limit, float | int):
-        offered.append(
-            suggest_deadband(
-                rule.id,
-                samples(plant.tags[condition.tag].name),
-                condition.side,
-                float(condition.limit),
-                condition.deadband,
-                (rule.on_delay_s, rule.off_delay_s),
-                trips_s,
-            )
-        )
-    return sorted((one for one in offered if one is not None), key=lambda one: -one.saved)
+@dataclass(frozen=True, slots=True)
+class _Advice:
+    """What would have helped, from the record. Times are turned into plant seconds, as delays are."""
+
+    plant: Plant
+    trips: Sequence[tuple[int, str]]
+    samples: Samples
+    speed: float
+
+    @property
+    def rules(self) -> dict[str, Alarm]:
+        return {alarm.id: alarm for alarm in self.plant.alarms}
+
+    def on(
+        self, rule: Alarm, found: Sequence[Activation]
+    ) -> tuple[tuple[Suggestion, ...], tuple[tuple[Suggestion, str], ...]]:
+        """(suggestions, refused ones with the trips they would have missed), what saves most first."""
+        trips_s = {utc_ns / SECOND_NS * self.speed: (utc_ns, name) for utc_ns, name in self.trips}
+        shown = self._plant_s(periods([one for one in found if not one.hidden], rule.id))
+        hidden = self._plant_s(periods([one for one in found if one.hidden], rule.id))
+        level = self._level(rule)
+        spans = level or shown
+        lists = [one(rule.id, spans, tuple(trips_s), hidden) for one in (on_delays, off_delays)]
+        if level is not None:
+            lists.append(deadbands(rule.id, level, tuple(trips_s), hidden))
+        offered = [one for candidates in lists if (one := best(candidates)) is not None]
+        kept_back = [one for candidates in lists if (one := refused(candidates)) is not None]
+        named = [
+            (one, ", ".join(f"{trips_s[at_s][1]} at {_time(trips_s[at_s][0])}" for at_s in one.missed))
+            for one in kept_back
+        ]
+        return tuple(sorted(offered, key=lambda one: -one.saved)), tuple(named)
+
+    def _plant_s(self, found: Sequence[Period]) -> list[Period]:
+        return [Period(one.raised_s * self.speed, one.returned_s * self.speed) for one in found]
+
+    def _level(self, rule: Alarm) -> Level | None:
+        """The alarm with its samples, where it is one value against one limit and samples are there."""
+        condition = rule.condition
+        if not isinstance(condition, LevelRule) or not isinstance(condition.limit, float | int):
+            return None
+        rows = self.samples(self.plant.tags[condition.tag].name)
+        if not len(rows):
+            return None
+        scaled = rows * np.array([self.speed, 1.0])
+        limit, width = float(condition.limit), condition.deadband
+        return Level(scaled, condition.side, limit, width, rule.on_delay_s, rule.off_delay_s)
 
 
 def bars(counts: Sequence[int], line: float, title: str) -> Markup:

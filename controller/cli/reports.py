@@ -24,6 +24,9 @@ def alarms(
     out: Annotated[Path | None, typer.Option("--out", help="File; default: PLANT-alarms-MONTH.html.")] = None,
 ) -> None:
     """How the alarm system did in a month, against its targets, with suggestions for the bad actors."""
+    import numpy as np
+
+    from alarms.signal import BAD
     from controller.alarm_report import alarm_report_html
     from controller.record.errors import RecordError
     from controller.record.history import History
@@ -38,15 +41,16 @@ def alarms(
             events = list(reader.events(where=where))
             known = set(history.names())
 
-            def samples(tag: str) -> list[tuple[float, float]]:
+            def samples(tag: str) -> Any:
                 if tag not in known:
-                    return []
+                    return np.empty((0, 2))
                 rows = history.query(tag, from_ns, to_ns).rows
-                good = rows.status < 0x40000000
-                seconds, values = rows.time_ns[good] / 1e9, rows.values[good]
-                return list(zip(seconds.tolist(), values.tolist(), strict=True))
+                usable = (rows.status < BAD) & ~np.isnan(rows.values)
+                return np.column_stack((rows.time_ns[usable] / 1e9, rows.values[usable]))
 
-            text = alarm_report_html(checked, events, from_ns, to_ns, samples)
+            started = reader.newest_events(1, Where(kinds=("service.started",), to_ns=to_ns))
+            speed = float(started[0].data.get("speed", 1.0)) if started else 1.0
+            text = alarm_report_html(checked, events, from_ns, to_ns, samples, speed)
     except RecordError as error:
         fail(str(error))
     target = out or Path(f"{checked.name}-alarms-{month}.html")
@@ -74,55 +78,74 @@ def backtest(
     present: Annotated[
         str, typer.Option("--present", help="Plant to compare with; default: as recorded.")
     ] = "",
-    lines: Annotated[
-        Path | None, typer.Option("--lines", exists=True, help="Samples from an InfluxDB line protocol file.")
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            "--export", exists=True, help="Samples from an InfluxDB export: line protocol, or *.csv."
+        ),
     ] = None,
 ) -> None:
     """Run PLANT's rules over recorded samples beside the present ones: alarms, floods, trips, missed."""
     from controller.backtest import compare
     from controller.record.errors import RecordError
-    from controller.record.reader import Reader, Where
 
+    recorded: tuple[list[Any], Any, float]
     changed = load_plant(plant)
     from_ns, to_ns = time_ns(from_, 0), time_ns(to, 2**62)
-    place = data_of(data)
-    try:
-        with Reader(place) as reader:
-            now = load_plant(present) if present else _recorded_plant(place, str(reader.meta("plant")))
-            events = list(reader.events(where=Where(from_ns=from_ns, to_ns=to_ns)))
-            points = _points(place, lines, from_ns, to_ns)
-            started = reader.newest_events(1, Where(kinds=("service.started",)))
-            speed = float(started[0].data.get("speed", 1.0)) if started else 1.0
-    except RecordError as error:
-        fail(str(error))
+    if export is not None and present and data is None:  # from elsewhere: no journal tells of its trips
+        place, recorded = None, ([], load_plant(present), 1.0)
+    else:
+        place = data_of(data)
+        try:
+            recorded = _recorded(place, present, from_ns, to_ns)
+        except RecordError as error:
+            fail(str(error))
+    events, now, speed = recorded
+    points = _points(place, export, from_ns, to_ns)
     if not points:
         fail("nothing was recorded in that span")
     typer.echo(f"{len(points)} samples, {len(events)} events", err=True)
     _tell(compare(now, changed, points, events, speed))
 
 
-def _points(place: Path, lines: Path | None, from_ns: int, to_ns: int) -> list[Any]:
-    from controller.backtest import Point, points_of_lines
+def _recorded(place: Path, present: str, from_ns: int, to_ns: int) -> tuple[list[Any], Any, float]:
+    """The journal's events of the span, the plant as it was, and how fast it ran."""
+    from controller.record.reader import Reader, Where
+
+    with Reader(place) as reader:
+        now = load_plant(present) if present else _recorded_plant(place, str(reader.meta("plant")))
+        events = list(reader.events(where=Where(from_ns=from_ns, to_ns=to_ns)))
+        started = reader.newest_events(1, Where(kinds=("service.started",)))
+    return events, now, float(started[0].data.get("speed", 1.0)) if started else 1.0
+
+
+def _points(place: Path | None, export: Path | None, from_ns: int, to_ns: int) -> list[Any]:
+    from controller.backtest import Point, points_of_csv, points_of_lines
+    from controller.record.errors import RecordError
     from controller.record.history import History
 
-    if lines is not None:
-        with lines.open(encoding="utf-8") as stream:
-            found = points_of_lines(
-                stream, lambda n, line: typer.echo(f"{lines}:{n}: {line.strip()}", err=True)
-            )
+    if export is not None:
+        read = points_of_csv if export.suffix.lower() == ".csv" else points_of_lines
+        with export.open(encoding="utf-8", newline="") as stream:
+            try:
+                found = read(
+                    stream, lambda n, line: typer.echo(f"{export}:{n}: not read: {line.strip()}", err=True)
+                )
+            except ValueError as error:
+                fail(f"{export}: {error}")
         return [point for point in found if from_ns <= point.time_ns < to_ns]
-    with History(place) as history:
-        rows = [
-            Point(*row)
-            for _, series in history.pieces(None, from_ns, to_ns)
-            for row in zip(
-                series.rows.time_ns.tolist(),
-                [series.name] * len(series.rows),
-                series.rows.values.tolist(),
-                series.rows.status.tolist(),
-                strict=True,
-            )
-        ]
+    assert place is not None, "samples come from a file or from a data directory"
+    rows = []
+    try:
+        with History(place) as history:
+            for _, series in history.pieces(None, from_ns, to_ns):
+                columns = (series.rows.time_ns, series.rows.values, series.rows.status)
+                rows += [
+                    Point(time_ns, series.name, value, status)
+                    for time_ns, value, status in zip(*(one.tolist() for one in columns), strict=True)
+                ]
+    except RecordError as error:
+        fail(str(error))
     return sorted(rows, key=lambda point: point.time_ns)
 
 

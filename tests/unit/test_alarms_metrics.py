@@ -11,7 +11,7 @@ from alarms.metrics import DAY_NS, SECOND_NS, TARGETS, Flood, floods, measure
 from alarms.model import Side
 from alarms.operations import Action
 from alarms.records import Kind, Record
-from alarms.suggest import Period, delayed, periods, replay
+from alarms.suggest import Level, Period, delayed, periods, replay
 from tests.unit.control_room import HOUR, START_NS, Room, Tags, alarm, bag, high
 
 S = SECOND_NS
@@ -147,27 +147,30 @@ def test_every_target_says_where_it_comes_from() -> None:
 def test_fleeting_alarms_suggest_an_on_delay_that_keeps_the_real_one() -> None:
     short = [Period(n * 1000.0, n * 1000.0 + 4) for n in range(20)]
     real = Period(50_000.0, 51_000.0)
-    found = suggest.suggest_on_delay("LT-201.H", [*short, real], trips_s=[50_600.0])
+    found = suggest.best(suggest.on_delays("LT-201.H", [*short, real], trips_s=[50_600.0]))
     assert found is not None
     assert (found.setting, found.value) == ("on_delay_s", 5.0)
     assert (found.before, found.after, found.saved) == (21, 1, 20)
-    assert (found.warned, found.missed, found.later_s) == (1, 0, 5.0)
+    assert (found.warned, found.missed, found.later_s) == (1, (), 5.0)
 
 
 def test_no_delay_is_suggested_that_would_have_missed_a_trip() -> None:
     fleeting = [Period(n * 1000.0, n * 1000.0 + 8) for n in range(20)]
-    found = suggest.suggest_on_delay("ST-721.H", fleeting, trips_s=[5008.0])
-    assert found is None
+    candidates = suggest.on_delays("ST-721.H", fleeting, trips_s=[5008.0])
+    assert suggest.best(candidates) is None
+    refused = suggest.refused(candidates)
+    assert refused is not None
+    assert (refused.value, refused.saved, refused.missed) == (10.0, 20, (5008.0,))
 
 
 def test_nothing_to_save_nothing_to_suggest() -> None:
-    assert suggest.suggest_on_delay("A", [Period(0, inf)]) is None
-    assert suggest.suggest_off_delay("A", []) is None
+    assert suggest.best(suggest.on_delays("A", [Period(0, inf)])) is None
+    assert suggest.best(suggest.off_delays("A", [])) is None
 
 
 def test_chattering_suggests_an_off_delay() -> None:
     chatter = [Period(n * 20.0, n * 20.0 + 6) for n in range(50)]
-    found = suggest.suggest_off_delay("PT-204.H", chatter)
+    found = suggest.best(suggest.off_delays("PT-204.H", chatter))
     assert found is not None
     assert (found.value, found.after) == (15.0, 1)
 
@@ -176,6 +179,20 @@ def test_delays_applied_to_recorded_activations() -> None:
     found = [Period(0, 10), Period(12, 20), Period(100, 103), Period(200, inf)]
     assert delayed(found, 5, 0) == [Period(5, 10), Period(17, 20), Period(205, inf)]
     assert delayed(found, 0, 5) == [Period(0, 25), Period(100, 108), Period(200, inf)]
+
+
+def test_a_period_of_exactly_the_delay_is_judged_as_the_engine_judges_it() -> None:
+    """A value that is back when the deadline comes is no alarm; one that is out again keeps it."""
+    found = [Period(0, 5), Period(10, 20)]
+    assert delayed(found, 5, 0) == [Period(15, 20)]
+    assert delayed(found, 0, 5) == [Period(0, 25)]
+
+
+def test_what_came_while_it_was_hidden_anyway_saves_nothing() -> None:
+    short = [Period(n * 1000.0, n * 1000.0 + 4) for n in range(20)]
+    found = suggest.best(suggest.on_delays("LT-201.H", short, hidden=[Period(0.0, 9_500.0)]))
+    assert found is not None
+    assert (found.before, found.after) == (10, 0)
 
 
 def test_periods_come_from_the_journal() -> None:
@@ -204,15 +221,15 @@ def test_replaying_samples_makes_the_alarms_the_engine_made() -> None:
 
 def test_a_noisy_signal_at_its_limit_suggests_a_deadband() -> None:
     noisy = [(float(t), 90 + (0.4 if t % 2 else -0.4)) for t in range(200)]
-    found = suggest.suggest_deadband("LT-201.H", noisy, Side.HIGH, 90.2, 0.0)
+    found = suggest.best(suggest.deadbands("LT-201.H", Level(noisy, Side.HIGH, 90.2)))
     assert found is not None
     assert found.value == pytest.approx(0.8)  # once the noise from sample to sample
     assert (found.before, found.after) == (100, 1)
 
 
 def test_a_low_limit_and_a_signal_that_does_not_scatter() -> None:
-    assert suggest.suggest_deadband("A", [(0.0, 5.0), (1.0, 5.0)], Side.LOW, 4, 0.1) is None
+    assert suggest.deadbands("A", Level([(0.0, 5.0), (1.0, 5.0)], Side.LOW, 4, 0.1)) == []
     dips = [(float(t), 15 + (0.3 if t % 2 else -0.3)) for t in range(50)]
-    found = suggest.suggest_deadband("LT-201.L", dips, Side.LOW, 15, 0.0, (0.0, 0.0), trips_s=[40.0])
+    found = suggest.best(suggest.deadbands("LT-201.L", Level(dips, Side.LOW, 15), trips_s=[40.0]))
     assert found is not None
     assert found.after == 1

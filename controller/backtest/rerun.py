@@ -8,11 +8,10 @@ leaves; an effect check sees what the plant really did then.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple, TextIO
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -42,13 +41,19 @@ class Point(NamedTuple):
 
 @dataclass(slots=True)
 class Outcome:
-    """What one set of rules made of the samples. not_decidable: alarms that an archive cannot judge."""
+    """What one set of rules made of the samples. alarms: announced; quiet: raised, but not announced
+    (suppressed, spoken for by a worse one, grouped in a flood). not_decidable: alarms that an archive
+    cannot judge."""
 
     alarms: Counter[str] = field(default_factory=Counter)
-    suppressed: int = 0
+    quiet: Counter[str] = field(default_factory=Counter)
     floods: int = 0
     trips: list[tuple[str, int]] = field(default_factory=list)
     not_decidable: int = 0
+
+    @property
+    def suppressed(self) -> int:
+        return self.quiet.total()
 
     @property
     def raised(self) -> int:
@@ -229,34 +234,8 @@ def _count(outcome: Outcome, events: Iterable[Event]) -> None:
             outcome.trips.append((event.source, event.utc_ns))
         elif event.kind == "alarm.raised":
             if "withheld" in event.data:
-                outcome.suppressed += 1
+                outcome.quiet[event.source] += 1
             else:
                 outcome.alarms[event.source] += 1
                 times.append(event.utc_ns)
     outcome.floods = len(floods(times))
-
-
-_LINE: Final = re.compile(
-    r"sample,(?P<keys>(?:[^ \\]|\\.)+) (?:value=(?P<value>[^,]+),)?q=(?P<q>\d+)i (?P<ns>\d+)\s*$"
-)
-_TAG: Final = re.compile(r"(?:^|,)tag=((?:[^,\\]|\\.)+)")
-
-
-def points_of_lines(stream: TextIO, bad: Callable[[int, str], None]) -> list[Point]:
-    """Points of an InfluxDB line protocol file (measurement `sample`, as the export writes it), by time.
-
-    bad(line number, line) is told of every line that is something else; texts and events are passed over.
-    """
-    found: list[Point] = []
-    for number, line in enumerate(stream, 1):
-        if not line.startswith("sample,") or ",text=" in line or " text=" in line:
-            continue
-        match = _LINE.match(line)
-        tag = match and _TAG.search(match["keys"])
-        if match is None or not tag:
-            bad(number, line)
-            continue
-        value = float("nan") if match["value"] is None else float(match["value"])
-        name = re.sub(r"\\(.)", r"\1", tag[1])
-        found.append(Point(int(match["ns"]), name, value, int(match["q"])))
-    return sorted(found, key=lambda point: point.time_ns)
