@@ -17,7 +17,7 @@ from typing import Any
 from asyncua import ua
 
 from alarms.model import Alarm
-from controller.opcua.gateway import call
+from controller.opcua.gateway import attributes, call, view
 from controller.opcua.gateway.conditions.conditions import Conditions
 from controller.opcua.gateway.conditions.cursor import Cursor
 from controller.opcua.gateway.conditions.making import make
@@ -29,11 +29,14 @@ from controller.opcua.gateway.space.names import of_plant, standard
 from controller.opcua.gateway.space.plant import PlantNodes
 from controller.opcua.gateway.space.space import Space
 from controller.opcua.gateway.space.standard import StandardNodes
+from controller.opcua.gateway.subscriptions import items, publish, subscribing
 from controller.opcua.gateway.subscriptions.subscriptions import Subscriptions
 from controller.opcua.gateway.values import Values
 from controller.plant.plant import Plant
 from tests.system.gateway_rig import Behind, Rig, bare, behind, settings, tutorial
-from tests.system.gateway_subscribed import TABLES, Asking, events_of, select
+from tests.system.gateway_subscribed import Asking, events_of, select
+
+SERVICES = [module.SERVICES for module in (attributes, view, subscribing, publish, items, call)]
 
 CONDITION_TYPE = standard(ua.ObjectIds.ConditionType)
 SERVER = standard(ua.ObjectIds.Server)
@@ -150,7 +153,7 @@ async def over(
     parts = {"plant": plant, "space": space, "values": values, "orders": orders}
     parts |= {"conditions": made.conditions, "subscriptions": subscriptions}
     try:
-        async with bare(chosen, [*TABLES, call.SERVICES, *tables], **parts) as rig:
+        async with bare(chosen, [*SERVICES, *tables], **parts) as rig:
             yield Alarmed(rig, core, made.conditions, subscriptions, cursor, told)
     finally:
         subscriptions.close()

@@ -382,6 +382,9 @@ async def test_what_people_do_is_audited_for_supervisors_only(plant: Alarmed) ->
         assert shelved.fields["Status"].Value is False
         assert shelved.fields["StatusCodeId"].Value.name == "BadConditionNotShelved"
         assert audited(await desk.hears(tells(H, "AckedState/Id", True))) == []
+        unknown = await desk.calls(H, ACKNOWLEDGE, ua.Variant(None, ua.VariantType.ByteString), text(""))
+        assert unknown == "BadEventIdUnknown"
+        await office.hears(lambda heard: len(audited(heard)) == 1)
 
 
 async def test_interlocks_and_links_tell_too(plant: Alarmed) -> None:

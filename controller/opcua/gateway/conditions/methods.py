@@ -1,15 +1,14 @@
 """The methods of a condition (Part 9, 5.5 to 5.8): what each asks of the core, and what is wrong before that.
 
 A method is called on the condition, or for shelving on its ShelvingState, by the id of the instance's method
-or by the type's. Who may do it and whether the alarm's state allows it is the core's to say; here only what
-the core does not know is judged: event ids, durations, languages of comments.
+or by the type's. Who may do it and whether the alarm's state allows it is the core's to say, also for an
+event id that nobody knows: so every invocation is journalled and audited, whatever becomes of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from asyncua import ua
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 _O: Final = ua.ObjectIds
 _Codes: Final = ua.StatusCodes
 SHELVING: Final = "ShelvingState"
+UNKNOWN: Final = "00"  # an event id that nobody has
 GROUPS: Final = "GetGroupMemberships"
 COMMENT_MAX: Final = 1_000  # characters: a comment is read in a list
 COVER_S: Final = 8 * HOUR_S  # how long Suppress and RemoveFromService last, which take no time: a shift
@@ -159,7 +159,7 @@ def _asked(gateway: Gateway, alarm: str, method: Method, values: list[Any]) -> t
     if method.event:
         args["event"] = _event(gateway, alarm, values.pop(0))
     if method.time:
-        args["for_s"] = _seconds(values.pop(0))
+        args["for_s"] = float(values.pop(0)) / 1000
     reason = _comment(values.pop(0)) if method.comment else ""
     if method.action in COVERS:
         args["for_s"] = COVER_S
@@ -167,20 +167,12 @@ def _asked(gateway: Gateway, alarm: str, method: Method, values: list[Any]) -> t
 
 
 def _event(gateway: Gateway, alarm: str, event: bytes | None) -> str:
-    """The id by which the core knows the activation that an event was of."""
+    """The id by which the core knows the activation that an event was of; it refuses what nobody knows."""
     whose = gateway.conditions.whose(alarm, event or b"")
     if whose is None:
-        raise Fault(_Codes.BadEventIdUnknown, f"this is no event of {alarm} that still counts")
+        return (event or b"").hex() or UNKNOWN
     known = gateway.conditions.core_event(alarm, whose)
-    if not known and whose != TRUNK:
-        raise Fault(_Codes.BadEventIdUnknown, f"this activation of {alarm} is over")
-    return known
-
-
-def _seconds(milliseconds: float) -> float:
-    if not isfinite(milliseconds) or milliseconds <= 0:
-        raise Fault(_Codes.BadShelvingTimeOutOfRange, "a shelf needs a time")
-    return milliseconds / 1000
+    return known if known or whose == TRUNK else UNKNOWN
 
 
 def _comment(comment: ua.LocalizedText | None) -> str:
