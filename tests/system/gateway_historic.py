@@ -1,7 +1,8 @@
 """A gateway over six hours of the tutorial plant's past, four of them folded into the history.
 
 LT-201 is minute / 10 every 10 s, Bad in minute 100 and Uncertain in minute 200; HS-390.R is on in every odd
-hour; one value in the third hour came with a source time of 1970 and has the time of its receipt.
+hour; one value in the third hour came with a source time of 1970 and has the time of its receipt. Each hour
+begins with an event.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from controller.core.clock import Now
+from controller.core.effects import Event
 from controller.core.effects import Values as Rows
 from controller.core.inputs import Batch
 from controller.opcua.gateway import attributes, view
@@ -49,8 +51,13 @@ def record(data: Path) -> None:
         if minute == FOLDED:
             compact(data)
         at_ns = T0 + minute * 60 * S
-        journal.append([], [_minute(minute)], Now(0, 0, at_ns + 59 * S)).result(60)
+        events = [] if minute % 60 else [_event(minute // 60, at_ns)]
+        journal.append(events, [_minute(minute)], Now(0, 0, at_ns + 59 * S)).result(60)
     journal.close()
+
+
+def _event(hour: int, at_ns: int) -> Event:
+    return Event("service.hour", "heloop", f"hour {hour}", at_ns, 0.0, 100 + hour, {})
 
 
 def _minute(minute: int) -> Rows:
