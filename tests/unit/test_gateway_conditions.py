@@ -23,6 +23,7 @@ from alarms.model import (
     Quality,
     Rate,
     Skew,
+    Told,
 )
 from alarms.operations import Action
 from alarms.suppression import FirstOutGroup, Suppression
@@ -365,6 +366,8 @@ def rule_of(condition: Any, **more: Any) -> Alarm:
         (rule_of(Discrete(0, (1,))), "OffNormalAlarmType"),
         (rule_of(Bit(0, 3)), "OffNormalAlarmType"),
         (rule_of(Bit(0, 3), alarm_class="trip"), "TripAlarmType"),
+        (rule_of(Told("S-05.TRIP")), "TripAlarmType"),
+        (rule_of(Told("S-05.EFFECT")), "OffNormalAlarmType"),
         (rule_of(Count(Discrete(0, (5,)), 3, 60.0)), "OffNormalAlarmType"),
         (rule_of(Discrepancy(0, 1, None, 10.0)), "DiscrepancyAlarmType"),
         (rule_of(Quality(0)), "InstrumentDiagnosticAlarmType"),

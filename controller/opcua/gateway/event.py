@@ -20,6 +20,7 @@ class PlantEvent:
 
     notifiers: nodes whose subscribers get it, from source up to Server. condition: its ConditionId.
     audience: the least role that may see it ('viewer': everybody; audit events: 'supervisor').
+    to_all: whoever monitors events gets it, past every filter (RefreshRequired, Part 9, 4.5).
     """
 
     type: ua.NodeId
@@ -28,6 +29,7 @@ class PlantEvent:
     condition: ua.NodeId | None = None
     audience: str = "viewer"
     only_for: frozenset[int] = field(default_factory=frozenset)
+    to_all: bool = False
 
     def seen_by(self, caller: Caller) -> bool:
         return caller.may(self.audience)

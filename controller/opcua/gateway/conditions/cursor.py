@@ -71,8 +71,12 @@ class Cursor:
         self._woken.set()
 
     async def load(self) -> None:
-        """The conditions as the journal has them now. Raises RecordError when there is no journal."""
+        """The conditions as the journal has them now; who listens already is asked to refresh.
+
+        Raises RecordError when there is no journal.
+        """
         self._conditions.become(await self._in_thread(self._load))
+        self._lost(required(time.time_ns()))
 
     async def follow(self) -> None:
         """Tells what comes, as soon as it is on disk."""
@@ -98,7 +102,6 @@ class Cursor:
             if page.gap or page.journal != self._journal:
                 self.reloads += 1
                 await self.load()
-                self._lost(required(time.time_ns()))
             elif not page.entries:
                 return
             else:

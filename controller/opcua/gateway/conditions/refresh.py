@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import Final
 
 from asyncua import ua
@@ -35,4 +36,5 @@ def marker(kind: int, utc_ns: int) -> PlantEvent:
 
 
 def required(utc_ns: int) -> PlantEvent:
-    return marker(ua.ObjectIds.RefreshRequiredEventType, utc_ns)
+    """To everybody who monitors events."""
+    return replace(marker(ua.ObjectIds.RefreshRequiredEventType, utc_ns), to_all=True)

@@ -31,6 +31,7 @@ from alarms.model import (
     Side,
     Skew,
     Stale,
+    Told,
     parts,
 )
 from controller.plant.tags import Tag
@@ -143,7 +144,9 @@ def _input(condition: Condition) -> int | None:
 
 
 def _tells_of_a_trip(condition: Condition, tags: Sequence[Tag]) -> bool:
-    """A machine's or interlock's own word: the state that raises the alarm is called a trip."""
+    """An interlock's trip, or a machine's own word: the state that raises the alarm is called one."""
+    if isinstance(condition, Told):
+        return condition.fact.endswith(".TRIP")
     if not isinstance(condition, Discrete) or condition.off_normal or condition.tag >= len(tags):
         return False
     called = dict(tags[condition.tag].states)

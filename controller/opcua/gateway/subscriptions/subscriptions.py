@@ -247,6 +247,11 @@ class Subscriptions:
     def deliver(self, event: PlantEvent) -> None:
         """To every item of its notifiers whose filter and whose client's role let it through."""
         subject = Subject(event, self.space)
+        if event.to_all:
+            for items in self._by_notifier.values():
+                for item in items.values():
+                    item.tell(subject)
+            return
         for notifier in event.notifiers:
             for item in self._by_notifier.get(notifier, {}).values():
                 subscription = item.subscription
