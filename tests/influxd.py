@@ -1,4 +1,4 @@
-"""A real influxd 1.6.7 on a free port with a folder of its own, started, killed and started again by tests."""
+"""A real influxd 1.6.7 on a free port with a folder of its own, which tests start and kill."""
 
 from __future__ import annotations
 

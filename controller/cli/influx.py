@@ -184,5 +184,7 @@ def _tell(found: dict[str, Any]) -> None:
 
 
 def register(app: typer.Typer) -> None:
+    from controller.cli import recording  # noqa: F401 - adds itself to the reports
+
     app.command()(follow)
     app.add_typer(influx, name="influx")

@@ -17,6 +17,7 @@ from controller.followers.core_socket import CoreAway, CoreSocket
 from controller.followers.follow import Page, follow
 from controller.followers.influx.held import OFFSET_NS, Held
 from controller.followers.influx.lines import Lines
+from controller.followers.influx.recording import Recording
 from controller.followers.influx.sending import Sending
 from controller.followers.influx.service import core_lines, follower_line
 from controller.followers.influx.story import Story
@@ -93,6 +94,10 @@ class InfluxSink:
         self.behind_ns = 0
         return parked
 
+    def take_ledger(self, lines: list[str]) -> None:
+        """They go along with the next page."""
+        self.recording = lines
+
     def state(self) -> bytes:
         return self.points.dump()
 
@@ -112,6 +117,7 @@ async def follow_influx(plant: Plant, settings: Influx, data: Path) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(telling.run(), name="telling")
             tasks.create_task(_tell_of_the_service(plant, data, follower, core), name="service")
+            tasks.create_task(Recording(plant, data, NAME, follower.take_ledger).run(), name="recording")
             await follow(NAME, data, follower, core)
     finally:
         await sink.close()

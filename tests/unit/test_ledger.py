@@ -1,0 +1,160 @@
+"""The gap ledger: gaps made on purpose are found, named and explained; none is invented."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.record.completeness import DAY_NS, days
+from controller.record.ledger import Coverage, Gap, coverage, gaps
+from tests.journalled import T0, S, Writing, plant_of
+
+PLANT = plant_of("university")
+S_, R, L = (plc.index for plc in PLANT.plcs)
+
+
+@dataclass(frozen=True)
+class Told:
+    kind: str
+    source: str
+    utc_ns: int
+    data: dict[str, Any] = field(default_factory=dict)
+    plant_s: float = 0.0
+    text: str = "in words"
+
+
+def at(second: float) -> int:
+    return T0 + int(second * S)
+
+
+def told(second: float, kind: str, source: str = "heloop", **data: Any) -> Told:
+    return Told(kind, source, at(second), data)
+
+
+def started(second: float = 0.0) -> list[Told]:
+    """A start after which all links are up within a second."""
+    return [
+        told(second, "service.started"),
+        *(told(second + 1, "link.restored", plc.name) for plc in PLANT.plcs),
+    ]
+
+
+def found(
+    events: Sequence[Told], now_s: float, seen_s: float | None = None
+) -> list[tuple[int, float, float, str]]:
+    """(PLC, from second, to second, reason) of the gaps after the start's second."""
+    seen = (lambda plc, before: before) if seen_s is None else (lambda plc, before: at(seen_s))
+    _, listed = gaps(PLANT, events, at(now_s), seen)
+    return [
+        (gap.plc, (gap.from_ns - T0) / S, (gap.to_ns - T0) / S, gap.reason)
+        for gap in listed
+        if gap.to_ns > at(1)
+    ]
+
+
+def test_a_day_without_trouble_has_no_gap() -> None:
+    assert found(started(), 3600) == []
+
+
+def test_a_lost_link_is_a_gap_of_its_plc_from_the_last_row_that_came() -> None:
+    events = [
+        *started(),
+        told(100, "link.lost", "R", reason="no answer to a request within 4 s"),
+        told(160, "link.restored", "R", gap=True),
+    ]
+    assert found(events, 3600, seen_s=97) == [(R, 97, 160, "link down")]
+
+
+def test_a_plc_that_stands_still_is_named_as_such() -> None:
+    events = [*started(), told(100, "link.lost", "L", reason="its counter has stood still for 5 s")]
+    assert found(events, 200, seen_s=95) == [(L, 95, 200, "PLC stopped")]
+
+
+def test_a_quiet_plant_is_not_taken_for_a_long_gap() -> None:
+    """Rows are kept when values change: an old last row does not mean that the link was lost then."""
+    events = [*started(), told(100, "link.lost", "R", reason="closed"), told(101, "link.restored", "R")]
+    ((_, begin, _, _),) = found(events, 200, seen_s=10)
+    assert begin == 90.0  # alive_after 5 s, and 5 s for noticing
+
+
+def test_a_stop_of_the_service_is_a_gap_of_all_until_the_values_are_there() -> None:
+    events = [*started(), told(100, "service.stopped"), *started(150)]
+    assert found(events, 3600) == [
+        *((plc, 100, 150 + 1, "service stopped") for plc in (S_, R, L)),
+    ]
+
+
+def test_a_killed_service_is_a_gap_from_its_last_row() -> None:
+    events = [*started(), *started(150)]
+    assert found(events, 3600, seen_s=99.5) == [(plc, 99.5, 151, "service stopped") for plc in (S_, R, L)]
+
+
+def test_missed_notifications_and_overflows_are_short_gaps_of_what_they_concern() -> None:
+    events = [
+        *started(),
+        told(100, "link.gap", "R", count=2, tag=None),
+        told(200, "link.overflow", "R", count=1, tag="LT-201"),
+    ]
+    _, listed = gaps(PLANT, events, at(300), lambda plc, before: before)
+    gap, overflow = [one for one in listed if one.from_ns > at(2)]
+    assert (gap.reason, gap.tag, gap.to_ns) == ("sequence gap", None, at(100))
+    assert (overflow.reason, overflow.tag) == ("queue overflow", PLANT.index["LT-201"])
+    covered = coverage(PLANT, [gap, overflow], at(0), at(300))
+    assert covered[PLANT.index["LT-201"]].gaps == 2
+    assert covered[PLANT.index["PT-204"]].gaps == 1
+    assert covered[PLANT.index["LT-801"]] == Coverage(300.0, 0.0, 0, 0.0)
+
+
+def test_rows_that_the_disk_did_not_take_are_a_gap_with_their_number() -> None:
+    events = [
+        *started(),
+        told(100, "record.overflow", "journal", rows=500, events=0, from_ns=at(80), to_ns=at(99)),
+    ]
+    assert found(events, 200) == [(plc, 80, 100, "disk limit") for plc in (S_, R, L)]
+    refused = [
+        *started(),
+        told(100, "record.overflow", "journal", rows=0, events=3, from_ns=at(80), to_ns=at(99)),
+    ]
+    assert found(refused, 200) == []
+
+
+def test_a_computed_tag_is_covered_while_all_of_its_inputs_are() -> None:
+    whole = PLANT.tag("WQ-998")  # of the bag, the banks and the dewar: PLCs R and L
+    covered = coverage(PLANT, [Gap(L, at(0), at(100), "link down", "")], at(0), at(1000))
+    assert covered[whole.index].completeness == pytest.approx(90.0)
+    assert covered[PLANT.index["WQ-201"]].completeness == 100.0
+
+
+def test_gaps_that_overlap_count_once() -> None:
+    both = [Gap(R, at(0), at(60), "link down", ""), Gap(R, at(30), at(90), "disk limit", "")]
+    one = coverage(PLANT, both, at(0), at(900))[PLANT.index["LT-201"]]
+    assert (one.gap_s, one.gaps, one.longest_s, one.completeness) == (90.0, 1, 90.0, 90.0)
+
+
+def test_the_ledger_of_a_journal_counts_rows_per_day_and_knows_when_it_was_killed(tmp_path: Path) -> None:
+    writing = Writing(tmp_path, PLANT)
+    try:
+        writing.event("service.started", "heloop")
+        for plc in PLANT.plcs:
+            writing.event("link.restored", plc.name)
+        writing.scan(60)
+        last_ns = writing.utc_ns
+        writing.utc_ns += 300 * S
+        writing.event("service.started", "heloop")
+        for plc in PLANT.plcs:
+            writing.event("link.restored", plc.name)
+        writing.scan(40)
+        now_ns = writing.utc_ns
+    finally:
+        writing.close()
+    (day,) = days(tmp_path, PLANT, T0, T0 + DAY_NS, now_ns, stored_upto=0)
+    reasons = {(gap.from_ns, gap.to_ns - gap.from_ns, gap.reason) for gap in day.gaps}
+    assert reasons == {(last_ns, 300 * S, "service stopped")}
+    one = day.tags[PLANT.index["LT-201"]]
+    assert (one.archived, one.stored) == (100, 0)
+    assert one.coverage.completeness == pytest.approx(100 * 100 / 400)
+    assert sum(tag.archived for tag in day.tags) == 100 * sum(tag.kind.value != "text" for tag in PLANT.tags)
