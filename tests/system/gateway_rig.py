@@ -28,7 +28,7 @@ from alarms.signal import GOOD
 from controller import runtime
 from controller.core.core import Core
 from controller.core.inputs import Batch, LinkUp
-from controller.doors.commands import Commands
+from controller.doors.commands import Commands, Followers
 from controller.doors.feed import Feed
 from controller.loop import Clock, Inbox, Loop
 from controller.opcua.gateway.channel import Trust
@@ -142,6 +142,10 @@ class _NoLink:
     def reconnect(self, _: str) -> None: ...
 
 
+async def _confirmed(*_: object) -> None:
+    """No follower reads this journal."""
+
+
 @asynccontextmanager
 async def behind(data: Path, plant: Plant | None = None) -> AsyncIterator[Behind]:
     """A core without PLCs; its links are up as far as it knows."""
@@ -164,7 +168,8 @@ async def behind(data: Path, plant: Plant | None = None) -> AsyncIterator[Behind
             recorder=None,
             feed=feed,
         )
-        commands = Commands(loop.submit, lambda *_: {}, demo=True)
+        followers = Followers(inbox.put, _confirmed)
+        commands = Commands(loop.submit, lambda *_: {}, demo=True, followers=followers)
         tasks = [
             asyncio.create_task(loop.run()),
             asyncio.create_task(feed.serve(place.feed)),

@@ -31,6 +31,7 @@ from controller.opcua.gateway.security.authentication import Login
 from controller.opcua.gateway.security.entrance import Entrance, entrance
 from controller.opcua.gateway.security.limits import Counters
 from controller.opcua.gateway.security.policies import Policies
+from controller.opcua.gateway.security.role_set import bind_roles
 from controller.opcua.gateway.server import Gateway
 from controller.opcua.gateway.services import Services
 from controller.opcua.gateway.sessions import Sessions
@@ -120,6 +121,7 @@ async def serving(
         stack.callback(gateway.histories.close)
         ServerNodes(gateway, parts.picture).bind(parts.standard)
         history_nodes.bind(parts.standard, settings.limits)
+        bind_roles(parts.standard.bind, door.authentication.accounts, anonymous=settings.anonymous)
         cursor = Cursor(
             data, parts.made.conditions, parts.made.story, subscriptions.deliver, subscriptions.deliver
         )

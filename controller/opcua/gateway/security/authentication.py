@@ -14,7 +14,7 @@ from typing import Any, Final
 from asyncua import ua
 
 from controller.core.roles import at_least
-from controller.doors.accounts import Account, AccountError
+from controller.doors.accounts import Account, AccountError, Accounts
 from controller.doors.logins import Logins, NotLetIn, Why
 from controller.opcua.certificates import Certificate, Unreadable
 from controller.opcua.gateway.services import Fault
@@ -52,6 +52,10 @@ class Authentication:
         self._logins = logins
         self._tell = tell
         self._stamp = logins.accounts.stamp
+
+    @property
+    def accounts(self) -> Accounts:
+        return self._logins.accounts
 
     async def authenticate(
         self,

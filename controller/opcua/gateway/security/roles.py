@@ -10,7 +10,7 @@ from typing import Final
 
 from asyncua import ua
 
-from controller.core.roles import LADDER
+from controller.core.roles import LADDER, at_least
 from controller.opcua.gateway.session import Caller
 
 _Ids: Final = ua.ObjectIds
@@ -20,6 +20,7 @@ def _role(number: int) -> ua.NodeId:
     return ua.NodeId(ua.Int32(number), ua.Int16(0))
 
 
+ADMINISTRATOR: Final = LADDER[-1]
 ANONYMOUS: Final = _role(_Ids.WellKnownRole_Anonymous)
 AUTHENTICATED_USER: Final = _role(_Ids.WellKnownRole_AuthenticatedUser)
 # What each rung adds to those below it.
@@ -49,20 +50,32 @@ def least_role(role: ua.NodeId) -> str | None:
 
 
 def permissions(
-    reading: str, writing: str | None = None, calling: str | None = None
+    *, writing: str | None = None, calling: str | None = None, history: bool = False
 ) -> list[ua.RolePermissionType]:
-    """RolePermissions of a node (Part 3, 5.2.9): the least rung that may read, write, call; None: nobody."""
+    """RolePermissions of a node (Part 3, 5.2.9): the least rung that may write it, call it; None: nobody.
+
+    Everybody may look. Who may see these lists themselves is an administrator.
+    """
     found = []
     for rung in LADDER:
-        flags = ua.PermissionType(0)
-        at = LADDER.index(rung)
-        if at >= LADDER.index(reading):
-            flags |= ua.PermissionType.Browse | ua.PermissionType.Read | ua.PermissionType.ReadHistory
-            flags |= ua.PermissionType.ReceiveEvents
-        if writing is not None and at >= LADDER.index(writing):
+        flags = ua.PermissionType.Browse | ua.PermissionType.Read | ua.PermissionType.ReceiveEvents
+        if history:
+            flags |= ua.PermissionType.ReadHistory
+        if writing is not None and at_least(rung, writing):
             flags |= ua.PermissionType.Write
-        if calling is not None and at >= LADDER.index(calling):
+        if calling is not None and at_least(rung, calling):
             flags |= ua.PermissionType.Call
-        if flags:
-            found += [ua.RolePermissionType(RoleId=role, Permissions=flags) for role in ADDED[rung]]
+        if at_least(rung, ADMINISTRATOR):
+            flags |= ua.PermissionType.ReadRolePermissions
+        found += [ua.RolePermissionType(RoleId=role, Permissions=flags) for role in ADDED[rung]]
     return found
+
+
+def permissions_of(caller: Caller, listed: list[ua.RolePermissionType]) -> list[ua.RolePermissionType]:
+    """UserRolePermissions: those of the roles that the caller has."""
+    own = granted(caller)
+    return [one for one in listed if one.RoleId in own]
+
+
+def may_see_roles(caller: Caller) -> bool:
+    return caller.may(ADMINISTRATOR)

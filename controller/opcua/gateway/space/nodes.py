@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from asyncua import ua
 
+from controller.opcua.gateway.security.roles import may_see_roles, permissions, permissions_of
 from controller.opcua.gateway.session import Caller
 from controller.opcua.gateway.space.node import Reference
 
@@ -65,9 +66,17 @@ class PlainNode:
         found = self.attributes(caller).get(attribute)
         return NO_ATTRIBUTE if found is None else found()
 
+    def permissions(self) -> list[ua.RolePermissionType]:
+        """What each well-known role may do with it (Part 3, 5.2.9)."""
+        return permissions()
+
+    def _role_permissions(self, caller: Caller) -> ua.DataValue:
+        if not may_see_roles(caller):
+            return bad(ua.StatusCodes.BadUserAccessDenied)
+        return data_value(self.permissions(), _V.ExtensionObject)
+
     def attributes(self, caller: Caller) -> Attributes:
         """How to make each attribute; node classes add theirs."""
-        del caller
         described = {_A.Description: lambda: data_value(ua.LocalizedText(self.description), _V.LocalizedText)}
         return {
             _A.NodeId: lambda: data_value(self.id, _V.NodeId),
@@ -76,6 +85,10 @@ class PlainNode:
             _A.DisplayName: lambda: data_value(self.display_name(), _V.LocalizedText),
             _A.WriteMask: lambda: data_value(0, _V.UInt32),
             _A.UserWriteMask: lambda: data_value(0, _V.UInt32),
+            _A.RolePermissions: lambda: self._role_permissions(caller),
+            _A.UserRolePermissions: lambda: data_value(
+                permissions_of(caller, self.permissions()), _V.ExtensionObject
+            ),
             **(described if self.description else {}),
         }
 
@@ -115,6 +128,9 @@ class VariableNode(PlainNode):
     @property
     def node_class(self) -> ua.NodeClass:
         return ua.NodeClass.Variable
+
+    def permissions(self) -> list[ua.RolePermissionType]:
+        return permissions(writing=self.writer, history=bool(self.access & HISTORY))
 
     def data_value(self, caller: Caller) -> ua.DataValue:
         return ua.DataValue(self.value) if isinstance(self.value, ua.Variant) else self.value(caller)
@@ -158,6 +174,9 @@ class MethodNode(PlainNode):
     @property
     def node_class(self) -> ua.NodeClass:
         return ua.NodeClass.Method
+
+    def permissions(self) -> list[ua.RolePermissionType]:
+        return permissions(calling=None if self.work is None else self.caller_role)
 
     def executable(self, caller: Caller) -> bool:
         return self.work is not None and caller.may(self.caller_role)
