@@ -26,10 +26,14 @@ STOP_S: Final = 4.0  # SIGTERM must end the whole within 5 s
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A heloop command to keep running. required: when it ends with 2 (wrong use), all end."""
+    """A heloop command to keep running. required: when it ends with 2 (wrong use), all end.
+
+    What is not required is started again even then: the core goes on without its front doors.
+    """
 
     name: str
     arguments: Sequence[str]
+    required: bool = True
 
 
 class Refused(Exception):
@@ -57,7 +61,7 @@ class Supervisor:
         while True:
             started_s = time.monotonic()
             code = await self._once(child)
-            if code == 2:
+            if code == 2 and child.required:
                 raise Refused(f"'{child.name}' ended with exit code 2; its message is above")
             pause_s = 1.0 if time.monotonic() - started_s > GOOD_RUN_S else min(2 * pause_s, PAUSE_S_MAX)
             self.restarts[child.name] = self.restarts.get(child.name, 0) + 1

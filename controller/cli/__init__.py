@@ -17,6 +17,7 @@ from controller.cli import (
     certs,
     configure,
     connect,
+    gateway,
     influx,
     operate,
     records,
@@ -53,7 +54,11 @@ def common(
     """Options before the command."""
 
 
-for module in (configure, serve, simulate, operate, alarms, records, reports, connect, certs, users, influx):
+MODULES = (
+    *(configure, serve, gateway, simulate, operate, alarms, records),
+    *(reports, connect, certs, users, influx),
+)
+for module in MODULES:
     module.register(app)
 
 

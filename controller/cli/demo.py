@@ -23,6 +23,7 @@ import typer
 from controller import runtime
 from controller.cli import live
 from controller.cli.options import fail
+from controller.cli.ready import url_in
 from controller.core.run import Run, report
 from controller.opcua.plc.control import ask as steer
 from controller.plant.plant import Plant
@@ -90,11 +91,12 @@ async def _run(demo: Demo, data: Path, place: Runtime) -> None:
     async with asyncio.TaskGroup() as tasks:
         kept = [tasks.create_task(supervisor.keep(_plcs(demo, control)))]
         if await events.reached(events.serving, "the simulated PLCs did not start"):
+            kept.append(tasks.create_task(supervisor.keep(_gateway(demo, data))))
             kept.append(tasks.create_task(supervisor.keep(_core(demo, data))))
-            if await events.reached(events.ready, "the service did not get its first values"):
+            if await _both(events):
                 await steer(control, {"do": "start"})
                 kept += [tasks.create_task(supervisor.keep(child)) for child in _followers(demo, data)]
-                _say_ready(demo, data)
+                _say_ready(demo, data, events.url)
                 await _watch(demo, data, place, events.stop)
         for task in reversed(kept):  # the core first: it leaves the plant as it is and says so
             task.cancel()
@@ -107,11 +109,16 @@ class _Events:
     def __init__(self) -> None:
         self.serving = asyncio.Event()
         self.ready = asyncio.Event()
+        self.open = asyncio.Event()
+        self.url = "-"
         self.stop = asyncio.Event()
 
     def hear(self, child: str, line: str) -> None:
         if line == "serving":
             self.serving.set()
+        elif line.startswith("ready ") and child == "gateway":
+            self.url = url_in(line)
+            self.open.set()
         elif line.startswith("ready "):
             self.ready.set()
         elif "starting again" in line:
@@ -148,8 +155,28 @@ def _followers(demo: Demo, data: Path) -> list[Child]:
     return [Child(name, ["follow", name, demo.name, "--data", str(data)]) for name in demo.followers]
 
 
-def _say_ready(demo: Demo, data: Path) -> None:
-    typer.echo("ready opcua=- console=-")
+def _gateway(demo: Demo, data: Path) -> Child:
+    arguments = [
+        "gateway",
+        demo.name,
+        "--data",
+        str(data),
+        "--port-base",
+        str(demo.port_base),
+        "--demo-users",
+    ]
+    return Child("gateway", [*arguments, "--demo-users", *demo.log], required=False)
+
+
+async def _both(events: _Events) -> bool:
+    """Plant time runs from the first confirmed values on, when the clients' door is open as well."""
+    return await events.reached(
+        events.ready, "the service did not get its first values"
+    ) and await events.reached(events.open, "the OPC UA server did not start")
+
+
+def _say_ready(demo: Demo, data: Path, url: str) -> None:
+    typer.echo(f"ready opcua={url} console=-")
     for plc in demo.plant.plcs:
         typer.echo(f"  PLC {plc.name}: opc.tcp://127.0.0.1:{demo.port_base + 2 + plc.index} ({plc.text})")
     typer.echo(f"  data: {data}")

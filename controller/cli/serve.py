@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from controller.cli.gateway import HostOption, OpenOption
 from controller.cli.options import (
     DataOption,
     FaultOption,
@@ -24,6 +25,7 @@ from controller.cli.options import (
     duration_s,
     fail,
 )
+from controller.cli.ready import Readiness
 
 WithOption = Annotated[str, typer.Option("--with", help="Followers to run beside the core, e.g. influx.")]
 EndpointOption = Annotated[
@@ -88,18 +90,19 @@ def run(
     data: DataOption = None,
     endpoint: EndpointOption = None,
     port_base: PortBaseOption = 4840,
+    host: HostOption = "0.0.0.0",  # noqa: S104 - clients come from the plant's network, with certificates
+    open_reading: OpenOption = False,
     with_: WithOption = "",
     log_format: LogFormatOption = "text",
     verbose: VerboseOption = False,
 ) -> None:
-    """The service: the core as a supervised child (followers and front doors join it as they are named)."""
+    """The service: core and OPC UA server as supervised children, and the followers that are named."""
     from controller.cli.configure import load_plant
     from controller.doors.accounts import AccountError, real_accounts
     from controller.supervise import Child, Refused, Supervisor
 
     checked = load_plant(plant)
     followers = followers_of(with_, checked)
-    del port_base  # reserved: this version opens no network port
     place = data or default_data(checked.name)
     try:
         real_accounts(place)
@@ -108,9 +111,13 @@ def run(
     arguments = ["core", plant, "--data", str(place), "--log-format", log_format]
     arguments += [argument for text in endpoint or () for argument in ("--endpoint", text)]
     arguments += ["-v"] if verbose else []
-    supervisor = Supervisor(_pass_on)
+    served = ["gateway", plant, "--data", str(place), "--log-format", log_format, "--host", host]
+    served += ["--port-base", str(port_base), *(["--open-reading"] if open_reading else [])]
+    served += ["-v"] if verbose else []
+    supervisor = Supervisor(Readiness().hear)
     try:
-        children = [Child("core", arguments), *(follower_child(name, plant, place) for name in followers)]
+        children = [Child("core", arguments), Child("gateway", served, required=False)]
+        children += [follower_child(name, plant, place) for name in followers]
         asyncio.run(until_stopped(*(supervisor.keep(child) for child in children)))
     except* Refused as refused:
         fail(str(refused.exceptions[0]), 2)
@@ -131,13 +138,6 @@ def follower_child(name: str, plant: str, data: Path) -> Any:
     from controller.supervise import Child
 
     return Child(name, ["follow", name, plant, "--data", str(data)])
-
-
-def _pass_on(child: str, line: str) -> None:
-    if line.startswith("ready "):
-        typer.echo(line)
-    else:
-        typer.echo(f"{child}: {line}", err=True)
 
 
 async def until_stopped(*work: Any) -> None:
@@ -252,7 +252,7 @@ def demo(
 
     checked = load_plant(plant)
     split_faults(checked, fault)
-    for port in range(port_base + 2, port_base + 2 + len(checked.plcs)):
+    for port in (port_base, *range(port_base + 2, port_base + 2 + len(checked.plcs))):
         if not _is_free(port):
             fail(
                 f"port {port} is in use: is another demo running? Give this one --port-base {port_base + 100}"

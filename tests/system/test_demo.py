@@ -42,11 +42,11 @@ def run(*arguments: str, timeout_s: float = 120) -> subprocess.CompletedProcess[
 
 
 @pytest.fixture(scope="module")
-def breakthrough(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str, Path]:
-    """F4, purifier breakthrough, at sixty times real time: report, output, data directory."""
+def breakthrough(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str, Path, int]:
+    """F4, purifier breakthrough, at sixty times real time: report, output, data directory, port base."""
     place = tmp_path_factory.mktemp("demo")
     os.environ["HELOOP_RUNTIME"] = str(place / "runtime")
-    report = place / "r.json"
+    report, base = place / "r.json", free_port_base()
     arguments = ["demo", "--headless", "--for", "20s", "--speed", "60", "--fault", "F4@5s"]
     arguments += [
         "--report",
@@ -54,14 +54,14 @@ def breakthrough(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, An
         "--data",
         str(place / "data"),
         "--port-base",
-        str(free_port_base()),
+        str(base),
     ]
     done = run(*arguments)
     assert done.returncode == 0, done.stderr
-    return json.loads(report.read_text()), done.stdout, place / "data"
+    return json.loads(report.read_text()), done.stdout, place / "data", base
 
 
-Breakthrough = tuple[dict[str, Any], str, Path]
+Breakthrough = tuple[dict[str, Any], str, Path, int]
 
 
 def trip(report: dict[str, Any], name: str) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def test_nothing_is_lost_and_the_plant_file_is_named(breakthrough: Breakthrough)
 
 def test_one_line_says_that_it_serves(breakthrough: Breakthrough) -> None:
     assert [line for line in breakthrough[1].splitlines() if line.startswith("ready ")] == [
-        "ready opcua=- console=-"
+        f"ready opcua=opc.tcp://127.0.0.1:{breakthrough[3]} console=-"
     ]
 
 

@@ -6,6 +6,7 @@ client sends makes the gateway keep more than these numbers say.
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -103,3 +104,13 @@ class Settings:
     anonymous: bool = True
     limits: Limits = field(default_factory=Limits)
     software_version: str = __version__
+
+
+def settings_for(plant: str, host: str, port: int, *, reading: bool = False) -> Settings:
+    """As the command line has it. host '0.0.0.0' or '::': endpoints then say this machine's name.
+
+    reading: a channel without security may read; else it may only ask what endpoints there are.
+    """
+    name = socket.gethostname() if host in {"0.0.0.0", "::", ""} else host  # noqa: S104 - compared with
+    plain: Plain = "read" if reading else "discovery"
+    return Settings(host=host, port=port, name=name, application_name=f"heloop {plant}", plain=plain)
