@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asyncua import Client, ua
@@ -177,3 +178,39 @@ async def test_who_is_locked_loses_the_session_while_others_go_on(tmp_path: Path
         with pytest.raises(UaStatusCodeError):
             await first.get_node("i=2258").read_value()
         assert await second.get_node("i=2258").read_value()
+
+
+class Heard:
+    """Events of one subscription."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def event_notification(self, event: Any) -> None:
+        self.events.append(event)
+
+
+async def test_a_refused_login_is_an_audit_event_for_supervisors_and_for_nobody_below(tmp_path: Path) -> None:
+    people = {"abe": "engineer", "sato": "supervisor"}
+    async with (
+        whole(tmp_path, people) as gateway,
+        gateway.client("sato") as above,
+        gateway.client("abe") as below,
+    ):
+        heard: dict[str, Heard] = {}
+        for name, client in (("sato", above), ("abe", below)):
+            heard[name] = Heard()
+            subscription = await client.create_subscription(100, heard[name])
+            kind = ua.NodeId(ua.Int32(ua.ObjectIds.AuditActivateSessionEventType))
+            await subscription.subscribe_events(client.nodes.server, client.get_node(kind))
+        with pytest.raises(UaStatusCodeError):
+            async with gateway.client("mori"):
+                pass
+        async with asyncio.timeout(20):
+            while not any(not one.Status for one in heard["sato"].events):
+                await asyncio.sleep(0.05)
+        (refused,) = [one for one in heard["sato"].events if one.ClientUserId == "mori"]
+        assert (refused.Status, refused.ClientUserId) == (False, "mori")
+        assert GOOD not in str(vars(refused))
+        await above.get_node("i=2258").read_value()
+        assert heard["abe"].events == []
