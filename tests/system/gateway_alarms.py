@@ -209,12 +209,14 @@ class Operator(Asking):
         made.StatusCode.check()
         self.item = made.MonitoredItemId
 
-    async def hears(self, until: Callable[[list[dict[str, Any]]], Any]) -> list[dict[str, Any]]:
+    async def hears(
+        self, until: Callable[[list[dict[str, Any]]], Any], within_s: float = 20.0
+    ) -> list[dict[str, Any]]:
         """What is notified from now on, until it is enough."""
         heard: list[dict[str, Any]] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(within_s):
             while not until(heard):
-                result = await self.publish()
+                result = await self.publish(within_s=within_s)
                 heard += [dict(zip(FIELDS, one, strict=True)) for one in events_of(result)]
         return heard
 
