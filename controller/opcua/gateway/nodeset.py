@@ -57,9 +57,9 @@ def nodeset_of(plant: Plant) -> str:
     for uri in (plant_uri(plant), TYPES_URI):
         _child(uris, "Uri", uri)
     models = _child(root, "Models")
-    for uri in (plant_uri(plant), TYPES_URI):
-        model = _child(models, "Model", ModelUri=uri, Version=__version__, PublicationDate=DATED)
-        _child(model, "RequiredModel", ModelUri=STANDARD, Version="1.05.02", PublicationDate=STANDARD_DATED)
+    own = _child(models, "Model", ModelUri=plant_uri(plant), Version=__version__, PublicationDate=DATED)
+    _child(own, "RequiredModel", ModelUri=STANDARD, Version="1.05.02", PublicationDate=STANDARD_DATED)
+    _child(models, "Model", ModelUri=TYPES_URI, Version=__version__, PublicationDate=DATED)
     for node_id in (*_below(space, types), *nodes.walk()):
         node = space.find(node_id)
         assert node is not None, "it has just been walked over"
