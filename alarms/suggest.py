@@ -23,6 +23,7 @@ from alarms.signal import Tri
 DELAYS_S: Final = (1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 DEADBANDS: Final = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0)  # in multiples of the noise
 WARNING_S: Final = 1800.0  # an alarm within this time before a trip, and standing at it, warned of it
+WORTH: Final = 0.2  # of the alarms that came; what saves less is not worth a change
 ENOUGH: Final = 0.8  # the smallest setting that saves this share of what the largest would save
 
 
@@ -162,7 +163,7 @@ def _within(at_s: float, spans: Sequence[Period]) -> bool:
 
 def best(candidates: Sequence[Suggestion]) -> Suggestion | None:
     """The smallest setting that saves enough and misses no warning; None when none saves anything."""
-    allowed = [one for one in candidates if not one.missed and one.saved > 0]
+    allowed = [one for one in candidates if not one.missed and one.saved > WORTH * one.before]
     if not allowed:
         return None
     enough = ENOUGH * max(one.saved for one in allowed)
@@ -172,7 +173,8 @@ def best(candidates: Sequence[Suggestion]) -> Suggestion | None:
 def refused(candidates: Sequence[Suggestion]) -> Suggestion | None:
     """The smallest setting that would have saved more than any that is allowed, and missed a warning."""
     allowed = max((one.saved for one in candidates if not one.missed), default=0)
-    return next((one for one in candidates if one.missed and one.saved > allowed), None)
+    more = [one for one in candidates if one.missed and one.saved > allowed + WORTH * one.before]
+    return next(iter(more), None)
 
 
 def on_delays(

@@ -17,15 +17,19 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from alarms.metrics import SECOND_NS, Activation, Report, Target, activations, measure
+from alarms.metrics import DAY_NS, SECOND_NS, Activation, Report, Target, activations, measure
 from alarms.model import Alarm
 from alarms.model import Level as LevelRule
 from alarms.records import Recorded
 from alarms.suggest import Level, Period, Suggestion, best, deadbands, off_delays, on_delays, periods, refused
+from controller.core.alarm_wording import difference
+from controller.core.wording import span
 from controller.plant.plant import Plant
 
 BAD_ACTORS: Final = 10
-WIDE, HIGH = 720, 150
+WIDE, HIGH, LEFT = 690, 130, 30
+DAYS_SHOWN: Final = 11
+PER: Final = {"1/d": "a day", "1/10 min": "in 10 min", "1/min": "in a minute"}
 Samples = Callable[[str], NDArray[np.float64]]  # tag -> rows of (UTC second, value), oldest first
 
 
@@ -64,6 +68,8 @@ def alarm_report_html(
     report = measure(records, from_ns, to_ns)
     found = [one for one in activations(records) if from_ns <= one.raised_ns < to_ns]
     trips = [(event.utc_ns, event.source) for event in records if event.kind == "interlock.tripped"]
+    per_day, flood = (report.targets[name].value for name in ("per_day", "flood_begins"))
+    days = [_day(from_ns + day * DAY_NS)[5:] for day in range(len(report.per_day))]
     environment = Environment(
         loader=PackageLoader("controller", "templates"),
         autoescape=True,
@@ -77,8 +83,10 @@ def alarm_report_html(
         to_day=_day(to_ns - 1),
         report=report,
         figures=figures(report),
-        per_day=bars(report.per_day, report.targets["per_day"].value, "alarms per day"),
-        per_10_min=bars(report.per_10_min, report.targets["flood_begins"].value, "alarms per 10 min"),
+        per_day=bars(report.per_day, per_day, "announced alarms per day", "at most", days),
+        per_10_min=bars(report.per_10_min, flood, "announced alarms per 10 min", "a flood above", days),
+        lasting=lasting,
+        units={alarm.id: _unit(plant, alarm) for alarm in plant.alarms},
         floods=[(_time(flood.start_ns), flood) for flood in report.floods],
         actors=actors(report, found, _Advice(plant, trips, samples, speed)),
         stale=sorted(report.stale.items(), key=lambda one: -one[1]),
@@ -107,10 +115,21 @@ def figures(report: Report) -> list[Figure]:
 
 
 def _figure(target: Target, value: float, *, share: bool = False) -> Figure:
-    shown = f"{value:.1%}" if share else f"{value:.3g} {target.unit}".strip()
-    wanted = f"{target.value:.0%}" if share else f"{target.value:g} {target.unit}".strip()
+    shown = f"{value:.1%}" if share else _amount(value, target.unit)
+    wanted = f"{target.value:.0%}" if share else _amount(target.value, target.unit)
     met = value <= target.value if target.most else None
     return Figure(target.what, shown, f"{'at most' if target.most else 'about'} {wanted}", target.source, met)
+
+
+def _amount(value: float, unit: str) -> str:
+    """With its unit, as one says it: `47 a day`, `9.7 d`."""
+    if unit == "s":
+        return lasting(value)
+    return f"{value:.3g} {PER.get(unit, unit)}".strip()
+
+
+def lasting(seconds: float) -> str:
+    return f"{seconds / 86400:.3g} d" if seconds >= 2 * 86400 else span(seconds)
 
 
 def actors(report: Report, found: Sequence[Activation], advice: _Advice) -> list[Actor]:
@@ -173,12 +192,17 @@ class _Advice:
         return Level(scaled, condition.side, limit, width, rule.on_delay_s, rule.off_delay_s)
 
 
-def bars(counts: Sequence[int], line: float, title: str) -> Markup:
-    """A bar chart as SVG: one bar a slot, the target as a line. Grey; over the target darker."""
-    top = max([*counts, line, 1]) * 1.08
+def bars(counts: Sequence[int], line: float, title: str, line_is: str, days: Sequence[str]) -> Markup:
+    """A bar chart as SVG: one bar a slot, the target as a line. Grey; over the target darker.
+
+    line_is: what the line is; days: labels of the days from first to last, of which some are written.
+    """
+    top = max([*counts, line, 1]) * 1.15
     width = WIDE / max(1, len(counts))
     parts = [
-        f'<svg viewBox="0 0 {WIDE} {HIGH + 18}" role="img" aria-label="{title}" class="plot">',
+        f'<svg viewBox="0 0 {LEFT + WIDE} {HIGH + 34}" role="img" aria-label="{title}" class="plot">',
+        f'<text x="{LEFT}" y="12">{title}, highest {max(counts, default=0)}</text>',
+        f'<g transform="translate({LEFT} 18)">',
         f'<line x1="0" y1="{HIGH}" x2="{WIDE}" y2="{HIGH}" class="axis"/>',
     ]
     for slot, count in enumerate(counts):
@@ -191,9 +215,19 @@ def bars(counts: Sequence[int], line: float, title: str) -> Markup:
             )
     at = HIGH - HIGH * line / top
     parts.append(f'<line x1="0" y1="{at:.2f}" x2="{WIDE}" y2="{at:.2f}" class="target"/>')
-    parts.append(f'<text x="{WIDE}" y="{at - 3:.2f}" text-anchor="end">target {line:g}</text>')
-    parts.append(f'<text x="0" y="{HIGH + 14}">{title}, highest {max(counts, default=0)}</text></svg>')
-    return Markup("".join(parts))  # noqa: S704 - numbers and our own words only
+    parts.append(f'<text x="{WIDE - 2}" y="{at - 3:.2f}" text-anchor="end">{line_is} {line:g}</text>')
+    parts.append(f'<text x="-4" y="{at + 4:.2f}" text-anchor="end">{line:g}</text>')
+    parts.append(f'<text x="-4" y="{HIGH + 4}" text-anchor="end">0</text>')
+    every = max(1, -(-len(days) // DAYS_SHOWN))
+    places = [(WIDE * day / len(days), days[day]) for day in range(0, len(days), every)]
+    parts += [f'<text x="{x:.1f}" y="{HIGH + 13}">{day}</text>' for x, day in places if x < WIDE - LEFT]
+    return Markup("".join([*parts, "</g></svg>"]))  # noqa: S704 - numbers and our own words only
+
+
+def _unit(plant: Plant, alarm: Alarm) -> str:
+    """Of its deadband: a difference of gauge pressures is in bar."""
+    tag = getattr(alarm.condition, "tag", None)
+    return "" if tag is None else difference(plant.tags[tag], 0.0).removeprefix("0").strip()
 
 
 def _day(utc_ns: int) -> str:

@@ -154,7 +154,7 @@ def _rows(plant: Plant) -> list[Row]:
     groups = {
         alarm: group.name for group in plant.first_out_groups for stage in group.stages for alarm in stage
     }
-    ordered = sorted(plant.alarms, key=lambda alarm: plant.index.get(alarm.source, -1))
+    ordered = sorted(plant.alarms, key=lambda alarm: plant.index.get(alarm.source, len(plant.tags)))
     return [
         Row(
             id=alarm.id,

@@ -57,7 +57,7 @@ def test_without_a_trip_the_same_setting_is_suggested() -> None:
 
 
 def test_delays_are_plant_seconds_when_the_plant_ran_faster() -> None:
-    assert "on-delay longer by 600 s: 20 → 0 alarms" in said(page(*FLEETING, speed=60.0))
+    assert "on-delay longer by 10 min: 20 → 0 alarms" in said(page(*FLEETING, speed=60.0))
 
 
 def test_what_was_suppressed_anyway_is_listed_and_saves_nothing() -> None:
@@ -76,9 +76,9 @@ def test_a_quiet_month_has_a_page_too() -> None:
 
 
 def test_bars_stand_within_their_plot_and_the_target_is_a_line() -> None:
-    svg = str(bars([0, 3, 12], 10.0, "alarms"))
+    svg = str(bars([0, 3, 12], 10.0, "alarms", "a flood above", ["01-01", "01-02", "01-03"]))
     heights = [float(one) for one in re.findall(r'height="([\d.]+)" class', svg)]
     assert len(heights) == 2
-    assert max(heights) <= 150
+    assert max(heights) <= 130
     assert svg.count('class="over"') == 1
-    assert "target 10" in svg
+    assert "a flood above 10" in svg

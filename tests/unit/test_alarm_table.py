@@ -116,3 +116,14 @@ def test_on_a_phone_the_page_is_no_wider_than_the_screen(tmp_path: Path) -> None
     width = re.search(r"<title>wide (\d+)</title>", done.stdout)
     assert width is not None
     assert 300 < int(width[1]) <= 360
+
+
+def test_trips_stand_below_the_tags_of_their_area_and_say_what_to_do_by_hand() -> None:
+    area = [row for row in rows().values() if row["area"] == "purifier"]
+    names = [row["id"] for row in area]
+    assert names.index("S-05.TRIP") > max(names.index("AT-512.HH"), names.index("XV-519.OPEN"))
+    trip, effect = (next(row for row in area if row["id"] == f"S-05.{what}") for what in ("TRIP", "EFFECT"))
+    assert trip["condition"] == "S-05 stands tripped"
+    assert trip["first action"].endswith("Then reset S-05.")
+    assert effect["condition"] == "an effect of S-05 is missing"
+    assert "XV-412A shut; XV-412B shut" in effect["first action"]

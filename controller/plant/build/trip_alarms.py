@@ -17,10 +17,15 @@ from alarms.model import Alarm, Help, Told
 from controller.plant.build.alarm_rules import AlarmRules
 from controller.plant.build.alarm_tags import area_of
 from controller.plant.draft import Draft
-from controller.plant.plant import By, CheckedEffect, CommandEffect, Interlock, tags_of
+from controller.plant.plant import By, CheckedEffect, CommandEffect, Interlock, ResetBy, tags_of
 
 CLASS: Final = "interlock"
 NOT_OF_THE_PROCESS: Final = frozenset(("instrument", "link", CLASS))
+_RESET: Final = {
+    ResetBy.OPERATOR: "Then reset {}.",
+    ResetBy.AUTOMATIC: "{} resets by itself.",
+    ResetBy.LOCAL: "{} is reset at the machine.",
+}
 REPEATED_S: Final = 5.0  # wall: a command that was not taken is sent once more within this
 
 
@@ -70,7 +75,7 @@ def _of(rule: Interlock, draft: Draft, watched: set[int]) -> Iterator[Alarm]:
             area=area_of(rule, draft),
             alarm_class=CLASS,
             on_delay_s=REPEATED_S if rule.by is By.SERVICE else 0.0,
-            help=_effect_help(rule),
+            help=_effect_help(rule, draft),
         )
 
 
@@ -78,15 +83,25 @@ def _trip_help(rule: Interlock) -> Help:
     return Help(
         "; ".join(cause.text for cause in rule.causes),
         "it has acted already; what it stopped stays stopped until it is reset",
-        f"{rule.help or 'look at the first-out.'} Then reset {rule.name}, if it does not do so itself",
+        f"{rule.help or 'Look at the first-out.'} {_RESET[rule.reset.by].format(rule.name)}",
         "before the next start",
     )
 
 
-def _effect_help(rule: Interlock) -> Help:
-    cause = "PLC in local, valve or contactor stuck, air lost, feedback broken"
-    consequence = f"the plant goes on in the state that {rule.name} forbids ({rule.text})"
-    return Help(cause, consequence, "do it at the machine by hand, then find out why", "5 min")
+def _effect_help(rule: Interlock, draft: Draft) -> Help:
+    commands = list(draft.commands.values())
+    wanted = []
+    for effect in rule.effects:
+        if isinstance(effect, CommandEffect):
+            wanted.append(f"{commands[effect.command].name.removesuffix('.CMD')} {effect.word}")
+        elif isinstance(effect, CheckedEffect):
+            wanted.append(effect.text)
+    return Help(
+        "PLC in local, valve or contactor stuck, air lost, feedback broken",
+        f"the plant goes on in the state that {rule.name} forbids ({rule.text})",
+        f"do at the machine what has not come: {'; '.join(dict.fromkeys(wanted))}. Then find out why",
+        "5 min",
+    )
 
 
 def _covered(rule: Interlock, watched: set[int]) -> bool:
