@@ -14,6 +14,7 @@ from asyncua import Client, ua
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 from asyncua.ua.uaerrors import UaStatusCodeError
 
+from controller.core.inputs import Note
 from controller.core.roles import LADDER
 from controller.doors.accounts import Accounts
 from controller.opcua.certificates import Certificate, Store
@@ -22,6 +23,7 @@ from controller.opcua.gateway.security.roles import ADDED, WELL_KNOWN, granted
 from controller.opcua.gateway.session import Caller
 from controller.opcua.gateway.settings import Settings
 from controller.opcua.gateway.space.names import of_plant
+from controller.plant.plant import CERTIFICATES
 from tests.system.gateway_rig import CLIENT_URI, Behind, behind, credentials
 from tests.system.service import Story
 
@@ -214,3 +216,29 @@ async def test_a_refused_login_is_an_audit_event_for_supervisors_and_for_nobody_
         assert GOOD not in str(vars(refused))
         await above.get_node("i=2258").read_value()
         assert heard["abe"].events == []
+
+
+async def test_a_certificate_that_ends_soon_is_a_condition_of_its_own_kind(tmp_path: Path) -> None:
+    async with whole(tmp_path, {}) as gateway, gateway.client() as client:
+        own = Store.of(tmp_path).own()
+        assert own is not None
+
+        async def says(path: str) -> object:
+            return await attribute(client, of_plant(f"{CERTIFICATES}/{path}"), ua.AttributeIds.Value)
+
+        kind = await says("EventType")
+        assert kind == ua.NodeId(ua.Int32(ua.ObjectIds.CertificateExpirationAlarmType))
+        assert await says("Certificate") == own.der
+        assert await says("ExpirationDate") == own.not_after
+        assert await says("ExpirationLimit") == 60 * 86_400_000.0
+        assert await says("ActiveState/Id") is False
+        data = {"whose": "trusted", "name": "plc", "thumbprint": "AB", "not_after": "2027-01-01T00:00:00"}
+        gateway.behind.inbox.put(Note("certificate.expiring", "certificates", "it expires", data))
+        async with asyncio.timeout(20):
+            while not await says("ActiveState/Id"):
+                await asyncio.sleep(0.05)
+        settled = {"thumbprint": "AB"}
+        gateway.behind.inbox.put(Note("certificate.settled", "certificates", "renewed", settled))
+        async with asyncio.timeout(20):
+            while await says("ActiveState/Id"):
+                await asyncio.sleep(0.05)

@@ -149,7 +149,7 @@ def parts_of(plant: Plant, settings: Settings, values: Values, orders: Orders) -
         value = values.number(tag)
         return None if isnan(value) or values.status(tag) else value
 
-    made = make(plant, space, read, settings.application_uri)
+    made = make(plant, space, read, settings.application_uri, settings.certificate)
     space.add(made.nodes)
     return _Parts(standard, space, values, orders, picture, made)
 

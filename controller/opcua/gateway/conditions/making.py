@@ -35,10 +35,10 @@ class Made:
     story: Story
 
 
-def make(plant: Plant, space: Space, read: Reading, server: str) -> Made:
+def make(plant: Plant, space: Space, read: Reading, server: str, certificate: bytes = b"") -> Made:
     """space: with the nodes of the plant in it already. read: a tag's present value, None unless Good.
 
-    server: the application URI, for audit events.
+    server: the application URI, for audit events. certificate: the application's own, DER.
     """
     shapes, notifiers = Shapes(space), Notifiers(space)
 
@@ -54,7 +54,8 @@ def make(plant: Plant, space: Space, read: Reading, server: str) -> Made:
     for alarm in plant.alarms:
         kind = kind_of(alarm, plant.tags)
         methods = _methods(alarm, kind, shapes)
-        forms[alarm.id] = Form(alarm, kind, source_node(alarm.source), node_of, of_plant, read, methods)
+        source = source_node(alarm.source)
+        forms[alarm.id] = Form(alarm, kind, source, node_of, of_plant, read, methods, certificate)
     groups = _groups(plant)
     memberships: dict[str, list[str]] = {}
     for group in groups.values():

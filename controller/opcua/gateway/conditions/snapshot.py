@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +19,7 @@ from asyncua import ua
 from alarms.lifecycle import Branch, Facts, State, displayed
 from alarms.model import SEVERITY, Alarm
 from alarms.shelving import Cover, longest_s
+from controller.opcua.certificates import WARN_DAYS, Certificate
 from controller.opcua.gateway.conditions.shapes import Shape
 from controller.opcua.gateway.conditions.types import STATES, Kind, Reading, condition_class, present
 
@@ -83,11 +85,17 @@ def text(words: str) -> ua.Variant:
     return ua.Variant(ua.LocalizedText(words, "en"), VT.LocalizedText)
 
 
+@lru_cache(maxsize=1024)
 def at(utc_ns: int) -> ua.Variant:
-    """A UtcTime; null for 'never'."""
+    """A UtcTime; null for 'never'. One notification says the same few times in many fields."""
     if not utc_ns:
         return NO_TIME
     return ua.Variant(_EPOCH + timedelta(microseconds=utc_ns // 1000), VT.DateTime)
+
+
+@lru_cache(maxsize=64)
+def status(code: int) -> ua.Variant:
+    return ua.Variant(ua.StatusCode(ua.UInt32(code)), VT.StatusCode)
 
 
 def node(number: int) -> ua.Variant:
@@ -117,10 +125,22 @@ _LAID: Final = {
 _UNSHELVED_TIME: Final = duration(0.0)
 
 
+def _of_certificate(der: bytes) -> dict[str, ua.Variant]:
+    """The server's own, though the alarm may stand for another's: the message says whose it is."""
+    ends = Certificate(der).not_after if der else None
+    return {
+        "ExpirationDate": NO_TIME if ends is None else ua.Variant(ends, VT.DateTime),
+        "ExpirationLimit": duration(WARN_DAYS * 86_400.0),
+        "CertificateType": node(ua.ObjectIds.RsaSha256ApplicationCertificateType),
+        "Certificate": ua.Variant(der or None, VT.ByteString),
+    }
+
+
 class Form:
     """One alarm's way of speaking. node_of: tag index -> its node id; source: the node it is shown under.
 
-    methods: those it has, by path. moves: some of its limits follow the plant.
+    methods: those it has, by path. certificate: the server's own, DER.
+    moves: some of its limits follow the plant.
     """
 
     def __init__(
@@ -132,8 +152,10 @@ class Form:
         branch_node: Callable[[str], ua.NodeId],
         read: Reading,
         methods: Mapping[str, Shape] = MappingProxyType({}),
+        certificate: bytes = b"",
     ) -> None:
         self.alarm = alarm
+        self._certificate = certificate
         self.kind = kind
         self.severity = SEVERITY[alarm.priority]
         self.methods = methods
@@ -161,7 +183,7 @@ class Form:
         )
         interesting = retained(facts) if branch is None else not standing.over
         fields["Retain"] = TRUE if interesting else FALSE
-        fields["Quality"] = ua.Variant(ua.StatusCode(ua.UInt32(shown.quality)), VT.StatusCode)
+        fields["Quality"] = status(shown.quality)
         fields["Quality/SourceTimestamp"] = fields["Time"]
         fields["Comment"] = text(shown.comment.text) if shown.comment.text else _NO_TEXT
         fields["Comment/SourceTimestamp"] = at(shown.comment.utc_ns)
@@ -220,6 +242,8 @@ class Form:
             fields["ExpectedTime"] = duration(kind.within_s or 0.0)
         if kind.type in OFF_NORMAL:
             fields["NormalState"] = ua.Variant(ua.NodeId(), VT.NodeId)
+        if kind.type == "CertificateExpirationAlarmType":
+            fields.update(_of_certificate(self._certificate))
 
     # --- what people did -----------------------------------------------------------------------
 
