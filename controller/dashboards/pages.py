@@ -7,7 +7,7 @@ from typing import Any, Final
 from controller.dashboards.canvas import ROWS, mimic_panel
 from controller.dashboards.page import Page
 from controller.dashboards.panels import GOOD, PRIORITY, REST, note, number, plain, table, timeline, trend
-from controller.dashboards.queries import Queries, target
+from controller.dashboards.queries import OF_DAYS, Queries, target
 from controller.plant.plant import Plant
 from controller.plant.tags import Derived, Kind, Tag
 
@@ -239,10 +239,15 @@ def recording(page: Page, plant: Plant, queries: Queries) -> None:
         {"color": GOOD, "value": 99.9},
     ]
     every = ["\"tag\" = 'all'"]
-    now = target(f'SELECT last("completeness") FROM "recording" WHERE {queries.where(*every)}', alias="%")
+    now = target(
+        f'SELECT last("completeness") FROM "recording" WHERE {queries.where(*every, span=OF_DAYS)}', alias="%"
+    )
     page.put(number(page.say("Completeness of the day"), [now], unit_name="%", colours=good, link=link), 6, 6)
     for title, field in (("Rows recorded", "archived"), ("Gaps", "gaps")):
-        one = target(f'SELECT last("{field}") FROM "recording" WHERE {queries.where(*every)}', alias=field)
+        one = target(
+            f'SELECT last("{field}") FROM "recording" WHERE {queries.where(*every, span=OF_DAYS)}',
+            alias=field,
+        )
         page.put(number(page.say(title), [one], link=link), 6, 6)
     late: list[dict[str, Any]] = [{"color": REST, "value": None}, {"color": PRIORITY[2], "value": 60}]
     lag = [queries.now("service", "lag_s", ["\"part\" = 'follower'"], function="max")]
@@ -257,7 +262,7 @@ def recording(page: Page, plant: Plant, queries: Queries) -> None:
         6,
         6,
     )
-    where = queries.where("\"tag\" != 'all'")
+    where = queries.where("\"tag\" != 'all'", span=OF_DAYS)
     worst = target(
         f'SELECT last("completeness") AS "completeness", last("gap_s") AS "gap_s", last("gaps") AS "gaps"'
         f' FROM "recording" WHERE {where} GROUP BY "tag", "plc"',

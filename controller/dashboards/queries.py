@@ -11,6 +11,7 @@ from typing import Any, Final
 
 DATASOURCE: Final = {"type": "influxdb", "uid": "${ds}"}
 RECENT: Final = "time > now() - 3m"  # held points come every 60 s: two of them may be late
+OF_DAYS: Final = "time > now() - 2d"  # what is written per UTC day stands at the day's beginning
 
 
 def text(value: str) -> str:
@@ -46,8 +47,8 @@ class Queries:
     def __init__(self, plant: str) -> None:
         self._plant = f'"plant" = {text(plant)}'
 
-    def where(self, *terms: str, recent: bool = False) -> str:
-        return " AND ".join((self._plant, *terms, RECENT if recent else "$timeFilter"))
+    def where(self, *terms: str, recent: bool = False, span: str = "$timeFilter") -> str:
+        return " AND ".join((self._plant, *terms, RECENT if recent else span))
 
     def trend(self, tags: Sequence[str]) -> dict[str, Any]:
         """Means per interval of numeric tags, each a series with the tag's name."""
