@@ -14,24 +14,28 @@ EVENT_SOURCE: Final = standard(ua.ObjectIds.HasEventSource)
 
 
 class Notifiers:
-    """Walks the references once per source; they do not change while the gateway lives."""
+    """Walks the references once per node; they do not change while the gateway lives."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
         self._known: dict[ua.NodeId, frozenset[ua.NodeId]] = {}
+        self._kinds: dict[ua.NodeId, bool] = {}
 
     def of(self, source: ua.NodeId) -> frozenset[ua.NodeId]:
         known = self._known.get(source)
         if known is None:
-            known = self._known[source] = frozenset(self._above(source) | {SERVER})
+            self._known[source] = frozenset({source, SERVER})  # what leads back here adds nothing
+            above = [self.of(target) for target in self._above(source)]
+            known = self._known[source] = frozenset({source, SERVER}.union(*above))
         return known
 
-    def _above(self, source: ua.NodeId) -> set[ua.NodeId]:
-        found, ahead = {source}, [source]
-        while ahead:
-            for reference in self._space.references(ahead.pop()):
-                up = not reference.forward and self._space.is_subtype(reference.type, EVENT_SOURCE)
-                if up and reference.target not in found:
-                    found.add(reference.target)
-                    ahead.append(reference.target)
-        return found
+    def _above(self, source: ua.NodeId) -> list[ua.NodeId]:
+        node = self._space.find(source)
+        references = () if node is None else node.references()
+        return [one.target for one in references if not one.forward and self._tells(one.type)]
+
+    def _tells(self, kind: ua.NodeId) -> bool:
+        known = self._kinds.get(kind)
+        if known is None:
+            known = self._kinds[kind] = self._space.is_subtype(kind, EVENT_SOURCE)
+        return known
