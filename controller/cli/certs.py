@@ -136,7 +136,7 @@ def trust(
 
 @certs.command()
 def reject(which: Which, data: DataOption = None) -> None:
-    """Trust a certificate no longer. Sessions that it has are not ended; new ones are refused."""
+    """Trust a certificate no longer. A client with it loses its sessions; a PLC at the next connect."""
     from controller.opcua.certificates import StoreError
 
     place = data_of(data)

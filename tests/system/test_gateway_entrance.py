@@ -133,6 +133,18 @@ async def test_the_gateways_own_certificate_names_its_application_uri(tmp_path: 
     assert endpoint.Server.ApplicationUri == shown.application_uri
 
 
+async def test_an_application_that_is_trusted_no_longer_loses_its_sessions(tmp_path: Path) -> None:
+    async with door(tmp_path, {"sato": "operator"}) as here, here.client("sato") as client:
+        sessions = here.rig.gateway.sessions
+        here.entrance.send_away(sessions)
+        here.store.trust(paper("another", number=8).certificate)
+        assert here.entrance.send_away(sessions) == 0
+        here.store.reject(Certificate.read(credentials(CLIENT_URI).certificate))
+        assert here.entrance.send_away(sessions) == 1
+        with pytest.raises(UaStatusCodeError):
+            await client.get_node(NODE).read_value()
+
+
 # --- people -------------------------------------------------------------------------------------------------
 
 

@@ -14,32 +14,41 @@ from controller.opcua.certificates import Store, StoreError, ensure
 from controller.opcua.gateway.channel import Trust
 from controller.opcua.gateway.security.authentication import Authentication, Login
 from controller.opcua.gateway.security.limits import QuietLog
-from controller.opcua.gateway.security.trust import trusting, trusting_anybody
+from controller.opcua.gateway.security.trust import Vetting, trusting, trusting_anybody
 from controller.opcua.gateway.sessions import Sessions
 from controller.opcua.gateway.settings import Limits
 
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """certificate and key as Settings want them; uri: the application's, which is the certificate's."""
+    """certificate and key as Settings want them; uri: the application's, which is the certificate's.
+
+    vetting: who the applications are; None in the demo, where any will do.
+    """
 
     certificate: bytes
     key: bytes
     uri: str
     trust: Trust
     authentication: Authentication
+    vetting: Vetting | None
 
     def send_away(self, sessions: Sessions) -> int:
-        """Ends the sessions of people who were removed, locked or put lower since; to be called now and then.
+        """Ends sessions of people who were removed, locked or put lower, and of applications that are not
+        trusted any more; to be called now and then.
 
-        Costs one stat of the users file while it has not changed.
+        Costs a few stats of files while none has changed.
         """
-        if not self.authentication.changed():
-            return 0
-        gone = [one for one in sessions.all() if one.active and not self.authentication.stands(one.caller)]
-        for session in gone:
+        gone = []
+        if self.authentication.changed():
+            gone += [
+                one for one in sessions.all() if one.active and not self.authentication.stands(one.caller)
+            ]
+        if self.vetting is not None and self.vetting.changed():
+            gone += [one for one in sessions.all() if not self.vetting.stands(one)]
+        for session in dict.fromkeys(gone):
             sessions.end(session, delete_subscriptions=True)
-        return len(gone)
+        return len(set(gone))
 
 
 @contextmanager
@@ -70,6 +79,7 @@ def entrance(
             made.certificate.application_uri,
             trusting_anybody if demo else trusting(store, QuietLog("opcua", now_s)),
             Authentication(logins, tell),
+            None if demo else Vetting(store),
         )
     finally:
         logins.close()
