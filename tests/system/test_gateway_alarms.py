@@ -418,3 +418,68 @@ async def test_many_at_once_are_told_soon(plant: Alarmed) -> None:
         )
         assert {one.StatusCode.name for one in results} == {"BadEventIdUnknown"}
         assert time.perf_counter() - began_s < 5
+
+
+async def test_what_a_subscription_monitors_and_all_of_it_once_more(plant: Alarmed) -> None:
+    """GetMonitoredItems and ResendData (Part 5, 9.1 and 9.2)."""
+    monitored, resend = standard(O.Server_GetMonitoredItems), standard(O.Server_ResendData)
+    async with plant.rig.client("operator") as client, plant.rig.client("viewer") as other:
+        desk, stranger = Operator(client), Operator(other)
+        await desk.looks()
+        (tag,) = await desk.monitor(desk.subscription, of_plant("LT-201"))
+        assert (await desk.values())[0][1] == 50.0
+        subscription = number(desk.subscription)
+        (result,) = await desk.results((SERVER, monitored, [subscription]))
+        assert result.OutputArguments[0].Value == [desk.item, tag.MonitoredItemId]
+        assert result.OutputArguments[1].Value == [1, 1]
+        assert await desk.calls(SERVER, resend, subscription) == "Good"
+        assert (await desk.values())[0][1] == 50.0
+        assert await stranger.calls(SERVER, monitored, subscription) == "BadUserAccessDenied"
+        assert await stranger.calls(SERVER, resend, number(999_999)) == "BadSubscriptionIdInvalid"
+        assert await stranger.calls(SERVER, resend) == "BadArgumentsMissing"
+        assert await stranger.calls(standard(O.ServerType), resend, subscription) == "BadMethodInvalid"
+
+
+class Heard:
+    """asyncua's handler of events."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def event_notification(self, event: Any) -> None:
+        self.events.append(event)
+
+    def newest(self, alarm: str) -> Any:
+        return next(
+            (one for one in reversed(self.events) if getattr(one, "ConditionName", None) == alarm), None
+        )
+
+
+async def test_asyncuas_own_client_sees_acknowledges_and_refreshes(plant: Alarmed) -> None:
+    async with plant.rig.client("operator") as client:
+        heard = Heard()
+        subscription = await client.create_subscription(100, heard)
+        kinds = [client.get_node(standard(O.AlarmConditionType))]
+        await subscription.subscribe_alarms_and_conditions(client.nodes.server, kinds)
+        plant.bag(91.0)
+        await plant.when(lambda: heard.newest(H))
+        event = heard.newest(H)
+        assert (event.SourceName, event.Severity) == ("LT-201", 300)
+        assert getattr(event, "ActiveState/Id") is True
+        condition = client.get_node(event.NodeId)
+        assert condition.nodeid == of_plant(H)
+        await condition.call_method("0:Acknowledge", event.EventId, ua.LocalizedText("seen", "en"))
+        await plant.when(lambda: getattr(heard.newest(H), "AckedState/Id"))
+        with pytest.raises(ua.UaStatusCodeError, match="BadConditionBranchAlreadyAcked"):
+            await condition.call_method("0:Acknowledge", event.EventId, ua.LocalizedText("seen", "en"))
+        marks = len(heard.events)
+        refresh_all = client.get_node(CONDITION_TYPE)
+        await refresh_all.call_method("0:ConditionRefresh", number(subscription.subscription_id))
+        ended = standard(O.RefreshEndEventType)
+        await plant.when(lambda: any(one.EventType == ended for one in heard.events[marks:]))
+        shelf = await condition.get_child("0:ShelvingState")
+        await shelf.call_method("0:TimedShelve", 60_000.0)
+        current = await shelf.get_child("0:CurrentState")
+        while (await current.read_value()).Text != "Timed Shelved":
+            await asyncio.sleep(0)
+        await subscription.delete()

@@ -15,6 +15,7 @@ from asyncua import ua
 from controller.opcua.gateway.arguments import check
 from controller.opcua.gateway.conditions import methods as of_conditions
 from controller.opcua.gateway.conditions.refreshing import REFRESHES, refresh
+from controller.opcua.gateway.server_methods import SERVER, WORK
 from controller.opcua.gateway.services import Fault, Services
 from controller.opcua.gateway.space.names import standard
 from controller.opcua.gateway.space.node import Node
@@ -98,6 +99,9 @@ async def _work(
             raise Fault(_Codes.BadMethodInvalid, "a refresh is called on ConditionType")
         check(gateway.conditions.shapes.inputs_of(one.MethodId), inputs, result)
         return await refresh(gateway, session, [each.Value for each in inputs])
+    if one.ObjectId == SERVER and one.MethodId in WORK:
+        check(gateway.conditions.shapes.inputs_of(one.MethodId), inputs, result)
+        return await WORK[one.MethodId](gateway, session, inputs)
     found = of_conditions.path_of(gateway, one.ObjectId, one.MethodId)
     if found is not None:
         alarm, path = found
