@@ -12,7 +12,13 @@ import random
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from alarms.annunciator import Settings
 from alarms.model import Alarm, Discrete, Level, Side
@@ -145,6 +151,8 @@ ACTIONS = [
 
 
 class PlantDay(RuleBasedStateMachine):
+    looks = 0
+
     @initialize(
         entry_s=st.sampled_from([0, 4]),
         exit_s=st.sampled_from([0, 6]),
@@ -177,7 +185,9 @@ class PlantDay(RuleBasedStateMachine):
 
     @invariant()
     def both_agree(self) -> None:
+        """After every step."""
         if hasattr(self, "twins"):
+            PlantDay.looks += 1
             self.twins.compare()
 
     def teardown(self) -> None:
@@ -185,10 +195,13 @@ class PlantDay(RuleBasedStateMachine):
             self.twins.fold()
 
 
-TestPlantDay = PlantDay.TestCase
-TestPlantDay.settings = settings(
-    max_examples=220, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
-)
+def test_ten_thousand_steps_that_hypothesis_draws() -> None:
+    drawn = settings(
+        max_examples=230, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    before = PlantDay.looks
+    run_state_machine_as_test(PlantDay, settings=drawn)  # type: ignore[no-untyped-call]
+    assert PlantDay.looks - before >= 10_000
 
 
 @pytest.mark.parametrize("seed", range(24))
