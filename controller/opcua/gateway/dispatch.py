@@ -123,7 +123,7 @@ class Dispatcher:
         """The response, or the future of one. Raises Fault."""
         limits, connection = self._limits, asked.connection
         steps = limits.decode_steps if connection.known else limits.decode_opening_steps
-        buffer = bounded(body, steps, limits.decode_depth)
+        buffer = bounded(body, min(steps, len(body)), limits.decode_depth)  # no value takes less than a byte
         ahead = buffer.copy()
         type_id = decode_node_id(ahead)
         asked.read(decode(ua.RequestHeader, ahead))

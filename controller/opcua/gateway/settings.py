@@ -38,7 +38,7 @@ class Limits:
     idle_s: float = 60.0  # a connection without an activated session; discovery takes a second
     stall_s: float = 20.0  # answers that nobody reads
     unsent_bytes: int = 1024 * 1024  # beyond this nothing more is read from the peer until it has read
-    in_work: int = 32  # requests of one connection that are being answered; the next are not read meanwhile
+    in_work: int = 16  # requests of one connection that are being answered; the next are not read meanwhile
     token_s_min: float = 60.0
     token_s_max: float = 3_600.0
     # --- decoding ---

@@ -1,8 +1,9 @@
 """One TCP connection: bytes to chunks, requests to the dispatcher, answers back; and its patience.
 
-Memory per connection is bounded: one chunk, one message, `in_work` requests, `unsent_bytes` of answers.
-While a bound is reached nothing more is read, so a peer that floods or does not read waits in its own
-TCP window. Patience is bounded too: `check`, called every second, ends what takes too long.
+Connections take turns: each starts one request in a turn of the loop, however many it has sent. Memory per
+connection is bounded: one chunk, one message, `in_work` requests, `unsent_bytes` of answers. While a bound
+is reached nothing more is read, so a peer that floods or does not read waits in its own TCP window.
+Patience is bounded too: `check`, called every second, ends what takes too long.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class Connection(asyncio.Protocol):
         self._buffer = bytearray()
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening = False
+        self._again = False
         self._reading = True
         self._malformed = 0
         now_s = shared.now_s()
@@ -151,23 +153,32 @@ class Connection(asyncio.Protocol):
         return self._opening or self._stalled_s is not None or len(self._tasks) >= limits.in_work
 
     def _advance(self) -> None:
-        """Takes every whole chunk that is there, as long as there is room to work on it."""
+        """Takes the chunks that are there, up to one whole message; the next when others had their turn."""
+        started = False
         try:
-            while not self._busy and self._closing_s is None and (chunk := self._next_chunk()) is not None:
-                self._take(chunk)
+            while not (started or self._again or self._busy) and (chunk := self._next_chunk()) is not None:
+                started = self._take(chunk)
         except Fault as fault:
             self._fail(fault)
             return
+        if started:
+            self._again = True
+            asyncio.get_running_loop().call_soon(self._go_on)
         unfinished = bool(self._buffer) or self.channel.mid_message
-        if not unfinished or self._busy:
+        if not unfinished or self._busy or self._again:
             self._message_s = None
         elif self._message_s is None:
             self._message_s = self._shared.now_s()
         self._set_reading()
 
+    def _go_on(self) -> None:
+        self._again = False
+        if not self.closed:
+            self._advance()
+
     def _next_chunk(self) -> bytes | None:
         buffer = self._buffer
-        if len(buffer) < _HEADER.size:
+        if len(buffer) < _HEADER.size or self._closing_s is not None:
             return None
         kind, final, size = _HEADER.unpack_from(buffer)
         if kind not in _EXPECTED[self.channel.phase] or final not in b"FCA":
@@ -180,7 +191,8 @@ class Connection(asyncio.Protocol):
         del buffer[:size]
         return chunk
 
-    def _take(self, chunk: bytes) -> None:
+    def _take(self, chunk: bytes) -> bool:
+        """Whether a request was started."""
         match chunk[:3]:
             case b"HEL":
                 self._write(self.channel.hello(chunk[_HEADER.size :]))
@@ -188,11 +200,12 @@ class Connection(asyncio.Protocol):
                 self._open(chunk)
             case b"MSG":
                 if (message := self.channel.receive(chunk)) is not None:
-                    self._message_s = None
                     self._start(message)
+                    return True
             case _:
                 self.channel.closing(chunk)
                 self._close()
+        return False
 
     def _open(self, chunk: bytes) -> None:
         """In a thread: two RSA operations and a look at the trust list would hold up everybody else."""
@@ -250,7 +263,8 @@ class Connection(asyncio.Protocol):
             self._advance()
 
     def _set_reading(self) -> None:
-        wanted = not self._busy and self._closing_s is None
+        full = len(self._buffer) > self._shared.limits.chunk_bytes
+        wanted = not (self._busy or full) and self._closing_s is None
         if self._transport is None or self._transport.is_closing() or wanted == self._reading:
             return
         self._reading = wanted
