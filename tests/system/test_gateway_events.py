@@ -149,7 +149,8 @@ async def test_a_full_queue_tells_that_events_were_lost() -> None:
             message, type_, source = (field.Value for field in one.EventFields)
             got[one.ClientHandle].append(source if type_ == OVERFLOW else message.Text)
         lost = "Internal/EventQueueOverflow"
-        assert got == {1: [lost, "2", "3", "4"], 2: ["0", "1", "4", lost]}
+        please = "events were lost: refresh the present conditions"
+        assert got == {1: [lost, please, "2", "3", "4"], 2: ["0", "1", "4", lost, please]}
         gateway.subscriptions.deliver(event("next"))
         assert texts(await asking.events()) == ["next"] * 2  # told once
 

@@ -103,7 +103,7 @@ class Desk:
         other.conditions = other._conditions(point.alarm for point in self.room.engine.points.values())
         kept = entries(self.room.records)
         book = of_data(to_data(_folded(kept[:seq])))
-        other.conditions.load(to_data(book) if seq else None, seq)
+        other.conditions.become(other.conditions.fresh(to_data(book) if seq else None, seq))
         for entry in kept[seq:]:
             other.conditions.fold(entry)
         wanted = other.conditions.unrecalled()

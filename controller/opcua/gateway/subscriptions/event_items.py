@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
+from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Final
 
 from asyncua import ua
 
+from controller.opcua.gateway.conditions.refresh import required
 from controller.opcua.gateway.event import PlantEvent
 from controller.opcua.gateway.subscriptions.item import Item
 from controller.opcua.gateway.subscriptions.subject import Subject
@@ -23,6 +25,7 @@ _OVERFLOW_TYPE: Final = node_id(ua.ObjectIds.EventQueueOverflowEventType)
 _SEVERITY: Final = 500  # not an alarm, but the client must refresh what it shows
 # Queue sizes 0 and 1 ask for the server's own choice (7.21).
 QUEUE_DEFAULT: Final = 2_000
+REFRESH_AGAIN_S: Final = 30.0
 
 
 def overflow_event() -> PlantEvent:
@@ -42,9 +45,12 @@ def overflow_event() -> PlantEvent:
 
 
 class EventItem(Item):
-    """One item. Its overflow event stands beside the queue, not in it, and passes no where clause."""
+    """One item. Its overflow event stands beside the queue, not in it, and passes no where clause.
 
-    __slots__ = ("_types", "filter", "lost")
+    A client that has lost events is asked to refresh its conditions then (Part 9, 4.5 and 5.11.4).
+    """
+
+    __slots__ = ("_refresh_s", "_types", "filter", "lost")
 
     def __init__(
         self,
@@ -58,6 +64,7 @@ class EventItem(Item):
         self.filter = filter_
         self._types = types
         self.lost = False
+        self._refresh_s = 0.0
 
     @property
     def waiting(self) -> int:
@@ -86,15 +93,25 @@ class EventItem(Item):
             return super().take(room)
         if self.discard_oldest:
             self.lost = False
-            return [self._overflow_fields(), *super().take(room - 1)]
+            self.queue[:0] = self._ask_to_refresh()
+            return [self._fields(overflow_event()), *super().take(room - 1)]
         taken = super().take(room)
         if not self.queue and len(taken) < room:
             self.lost = False
-            taken.append(self._overflow_fields())
+            taken.append(self._fields(overflow_event()))
+            self.queue += self._ask_to_refresh()
         return taken
 
-    def _overflow_fields(self) -> bytes:
-        return self.filter.fields(Subject(overflow_event(), self._types))
+    def _ask_to_refresh(self) -> list[bytes]:
+        """RefreshRequired, once in a while: the queue may be too small for the refresh itself."""
+        now_s = monotonic()
+        if now_s < self._refresh_s:
+            return []
+        self._refresh_s = now_s + REFRESH_AGAIN_S
+        return [self._fields(required(time_ns()))]
+
+    def _fields(self, event: PlantEvent) -> bytes:
+        return self.filter.fields(Subject(event, self._types))
 
     def clear(self) -> None:
         super().clear()
