@@ -60,6 +60,41 @@ def renew(data: DataOption = None, host: HostOption = None) -> None:
     typer.echo("links take it at their next connect, the server at its next start")
 
 
+@certs.command()
+def request(
+    out: Annotated[Path, typer.Argument(help="File for the request (PEM).")],
+    data: DataOption = None,
+    host: HostOption = None,
+) -> None:
+    """Write a signing request for a CA of your own; `install` takes what the CA makes of it."""
+    from controller.opcua.certificates import StoreError, Unreadable, request
+
+    place = data_of(data)
+    try:
+        out.write_bytes(request(_store(place), place.name, host or ()))
+    except (StoreError, Unreadable, OSError) as error:
+        fail(str(error))
+    typer.echo(str(out))
+
+
+@certs.command()
+def install(
+    file: Annotated[Path, typer.Argument(help="The CA's certificate for us, with those between (PEM, DER).")],
+    data: DataOption = None,
+) -> None:
+    """Take the certificate that a CA has made of our request; the old one is kept."""
+    from controller.opcua.certificates import StoreError, Unreadable, install
+
+    place = data_of(data)
+    try:
+        made = install(_store(place), _read(str(file)))
+    except (StoreError, Unreadable) as error:
+        fail(str(error))
+    _say_own(_store(place), made.certificate)
+    record(place, "certificates.changed", made.certificate.name, "a CA's certificate was installed as ours")
+    typer.echo("links take it at their next connect, the server at its next start")
+
+
 @certs.command("list")
 def list_(data: DataOption = None) -> None:
     """The own certificate, those trusted, CAs, and those turned away, with their ends."""

@@ -63,9 +63,10 @@ def paper(
     number: int = 0,
     bits: int = 2048,
     elliptic: bool = False,
+    key: rsa.RSAPrivateKey | None = None,
 ) -> Paper:
     """An application's certificate, self-signed unless an issuer is named; authority: a CA's."""
-    key = key_number(number, bits)
+    key = key or key_number(number, bits)
     public = ec.generate_private_key(ec.SECP256R1()).public_key() if elliptic else key.public_key()
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(uri)] if uri and not authority else []

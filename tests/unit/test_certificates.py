@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from asyncua import ua
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -21,10 +23,12 @@ from controller.opcua.certificates import (
     ensure,
     expiring,
     host_names,
+    install,
     judge,
     make,
     on_the_wire,
     renew,
+    request,
 )
 from controller.opcua.certificates.doctor import diagnose
 from controller.opcua.certificates.store import REJECTED_MAX
@@ -82,6 +86,42 @@ def test_renewal_keeps_the_applications_uri_and_puts_the_old_pair_aside(store: S
     assert new.x509.public_key() != old.x509.public_key()
     (aside,) = store.root.glob("own/old-*/certificate.der")
     assert aside.read_bytes() == old.der
+
+
+def test_a_ca_of_ones_own_signs_our_request_and_the_result_is_shown_with_its_chain(store: Store) -> None:
+    old = make(store, "p", ["opc.example"], "urn:plant:p").certificate
+    asked = x509.load_pem_x509_csr(request(store, "p", ["second.example"]))
+    assert asked.is_signature_valid
+    names = asked.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.UniformResourceIdentifier) == ["urn:plant:p"]
+    assert {"opc.example", "second.example"} <= set(names.get_values_for_type(x509.DNSName))
+    root = paper("root", authority=True, number=1)
+    middle = paper("middle", authority=True, issuer=root, number=2)
+    ours = load_pem_private_key(store.key.read_bytes(), None)
+    assert isinstance(ours, rsa.RSAPrivateKey)
+    leaf = paper("heloop p", issuer=middle, uri="urn:plant:p", key=ours)
+    bundle = b"".join(one.certificate.x509.public_bytes(Encoding.PEM) for one in (leaf, middle, root))
+    assert install(store, bundle).certificate == leaf.certificate
+    assert store.own() == leaf.certificate
+    assert store.own_chain() == middle.der
+    (aside,) = store.root.glob("own/old-*/certificate.der")
+    assert aside.read_bytes() == old.der
+    assert load_pem_private_key(store.key.read_bytes(), None).public_key() == old.x509.public_key()
+    theirs = Store.of(store.root.parent / "theirs")
+    theirs.trust(root.certificate)
+    for authority in (root, middle):
+        theirs.add_revocations(revocations(authority))
+    assert code(theirs, leaf.der + store.own_chain()) == Codes.Good
+    for wrong, says in (
+        (paper("x", issuer=middle, uri="urn:plant:p", number=5), "another key"),
+        (paper("x", issuer=middle, uri="urn:other", key=ours), "application URI"),
+        (paper("x", uri="urn:plant:p", key=ours, ends=NOW - DAY, begins=NOW - 9 * DAY), "expired"),
+    ):
+        with pytest.raises(StoreError, match=says):
+            install(store, wrong.der)
+    assert store.own() == leaf.certificate
+    assert renew(store, "p").is_new
+    assert store.own_chain() == b""
 
 
 def test_a_name_that_is_none_is_said_to_be(store: Store) -> None:

@@ -130,6 +130,11 @@ def test_our_own_certificate_from_first_to_next(data: Path, tmp_path: Path) -> N
     heloop("certs", "export", str(tmp_path / "x.der"))
     assert (tmp_path / "x.der").read_bytes() == own.der
     assert Certificate.read((tmp_path / "x.pem").read_bytes()) == own
+    assert heloop("certs", "request", str(tmp_path / "x.csr")).strip().endswith("x.csr")
+    assert b"BEGIN CERTIFICATE REQUEST" in (tmp_path / "x.csr").read_bytes()
+    assert "next connect" in heloop("certs", "install", str(tmp_path / "x.der"))  # our own once more
+    stranger, _ = paper("stranger").write(tmp_path, "stranger")
+    assert "another key" in heloop("certs", "install", str(stranger), code=1)
     renewed = heloop("certs", "renew")
     assert "opc.example" in renewed
     assert "next connect" in renewed

@@ -6,9 +6,18 @@ has not trusted: an unknown certificate lies in `rejected` until somebody does. 
 who needs it: it talks to servers.
 """
 
-from controller.opcua.certificates.certificate import Certificate, Unreadable, chain_of
+from controller.opcua.certificates.certificate import Certificate, Unreadable, certificates_in, chain_of
 from controller.opcua.certificates.expiry import WARN_DAYS, Expiring, expiring
-from controller.opcua.certificates.making import Made, application_uri, ensure, host_names, make, renew
+from controller.opcua.certificates.making import (
+    Made,
+    application_uri,
+    ensure,
+    host_names,
+    install,
+    make,
+    renew,
+    request,
+)
 from controller.opcua.certificates.store import Store, StoreError
 from controller.opcua.certificates.trust import Purpose, Verdict, judge, on_the_wire
 
@@ -23,12 +32,15 @@ __all__ = [
     "Unreadable",
     "Verdict",
     "application_uri",
+    "certificates_in",
     "chain_of",
     "ensure",
     "expiring",
     "host_names",
+    "install",
     "judge",
     "make",
     "on_the_wire",
     "renew",
+    "request",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -154,6 +155,16 @@ def chain_of(data: bytes) -> tuple[Certificate, ...]:
             raise Unreadable(f"a chain of more than {CHAIN_MAX} certificates")
         found.append(Certificate.read(part))
     return tuple(found)
+
+
+def certificates_in(data: bytes) -> tuple[Certificate, ...]:
+    """Those of a file: PEM blocks or DER forms, one after the other. Raises Unreadable."""
+    blocks = re.findall(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", data, re.DOTALL)
+    if not blocks:
+        return chain_of(data)
+    if len(blocks) > CHAIN_MAX:
+        raise Unreadable(f"a file with more than {CHAIN_MAX} certificates")
+    return tuple(Certificate.read(block) for block in blocks)
 
 
 def _parts(data: bytes) -> Iterator[bytes]:

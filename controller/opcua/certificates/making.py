@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import ipaddress
 import os
+import shutil
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from controller.opcua.certificates.certificate import Certificate
+from controller.opcua.certificates.certificate import Certificate, certificates_in
 from controller.opcua.certificates.store import Store, StoreError, write_whole
 
 KEY_BITS: Final = (
@@ -32,6 +33,8 @@ KEY_BITS: Final = (
 VALID_DAYS: Final = 5 * 365
 BACKDATED: Final = timedelta(days=1)  # the clock of a PLC may be behind ours
 _ROUTED: Final = ("192.0.2.1", 9)  # TEST-NET-1: nothing is sent, the kernel only chooses our address
+
+_USES: Final = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +99,79 @@ def renew(store: Store, plant: str, hosts: Sequence[str] = ()) -> Made:
             plant = old.name.removeprefix("heloop ")
         uri = old.application_uri if old is not None else ""
         names = tuple(dict.fromkeys((*(old.hosts if old is not None else ()), *hosts, *host_names())))
-        try:
-            aside = store.root / "own" / f"old-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
-            aside.mkdir(mode=0o700)
-            for path in (store.key, store.certificate):
-                if path.exists():
-                    path.rename(aside / path.name)
-        except OSError as error:
-            raise StoreError(f"the old certificate cannot be put aside: {error}") from error
+        _put_aside(store)
         return Made(_make(store, plant, names, uri or application_uri(plant)), is_new=True)
+
+
+def request(store: Store, plant: str, hosts: Sequence[str] = ()) -> bytes:
+    """A signing request (PEM) for a CA of one's own: the present key, application URI and host names.
+
+    Raises StoreError and Unreadable; makes a certificate first if there is none.
+    """
+    own = ensure(store, plant).certificate
+    names = tuple(dict.fromkeys((*own.hosts, *hosts)))
+    return (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(own.x509.subject)
+        .add_extension(_subject_names(own.application_uri, names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs_itself=False), critical=True)
+        .add_extension(_USES, critical=False)
+        .sign(_key_of(store), hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+    )
+
+
+def install(store: Store, data: bytes) -> Made:
+    """Takes the certificate that a CA has made of our request, PEM or DER, with the CA's below it if need be.
+
+    It must be for our key and our application URI. The old one goes to own/old-TIME. Raises StoreError and
+    Unreadable.
+    """
+    leaf, *above = certificates_in(data)
+    with _alone(store):
+        old = store.own()
+        if leaf.x509.public_key() != _key_of(store).public_key():
+            raise StoreError("that certificate is for another key: it must come of `heloop certs request`")
+        if old is not None and leaf.application_uri != old.application_uri:
+            told = leaf.application_uri or "none"
+            raise StoreError(
+                f"that certificate's application URI is {told}, ours {old.application_uri}:"
+                " ask the CA to keep it"
+            )
+        if leaf.days_left(datetime.now(UTC)) <= 0:
+            raise StoreError(f"that certificate expired on {leaf.not_after:%Y-%m-%d}")
+        _put_aside(store)
+        try:
+            write_whole(store.certificate, leaf.der, 0o644)
+            if chain := b"".join(one.der for one in above if not one.is_self_signed):
+                write_whole(store.chain, chain, 0o644)
+        except OSError as error:
+            raise StoreError(f"the certificate cannot be written: {error}") from error
+    return Made(leaf, is_new=True)
+
+
+def _put_aside(store: Store) -> None:
+    """Keeps a copy of the present certificate and key in own/old-TIME; the chain was for the old one only."""
+    try:
+        aside = store.root / "own" / f"old-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+        aside.mkdir(mode=0o700)
+        for path in (store.certificate, store.chain, store.key):
+            if path.exists():
+                shutil.copy2(path, aside / path.name)
+        store.chain.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"the old certificate cannot be put aside: {error}") from error
+
+
+def _key_of(store: Store) -> rsa.RSAPrivateKey:
+    try:
+        key = serialization.load_pem_private_key(store.key.read_bytes(), None)
+    except (OSError, ValueError, TypeError) as error:
+        raise StoreError(f"{store.key} cannot be used: {error}; `heloop certs doctor`") from error
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise StoreError(f"{store.key} is no RSA key: `heloop certs renew`")
+    return key
 
 
 def _make(store: Store, plant: str, hosts: Sequence[str], uri: str) -> Certificate:
@@ -137,18 +204,6 @@ def _signed(
     )
     serial = x509.random_serial_number()
     key_id = x509.SubjectKeyIdentifier.from_public_key(public)
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=True,
-        key_encipherment=True,
-        data_encipherment=True,
-        key_agreement=False,
-        key_cert_sign=True,  # it signs itself
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-    uses = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
     issuer = x509.AuthorityKeyIdentifier(key_id.digest, [x509.DirectoryName(name)], serial)
     return (
         x509.CertificateBuilder()
@@ -158,15 +213,31 @@ def _signed(
         .serial_number(serial)
         .not_valid_before(now - BACKDATED)
         .not_valid_after(now + timedelta(days=VALID_DAYS))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri), *_names(hosts)]), False
-        )
+        .add_extension(_subject_names(uri, hosts), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(uses, critical=False)
+        .add_extension(_usage(signs_itself=True), critical=True)
+        .add_extension(_USES, critical=False)
         .add_extension(key_id, critical=False)
         .add_extension(issuer, critical=False)
         .sign(key, hashes.SHA256())
+    )
+
+
+def _subject_names(uri: str, hosts: Sequence[str]) -> x509.SubjectAlternativeName:
+    return x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri), *_names(hosts)])
+
+
+def _usage(*, signs_itself: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=True,
+        key_encipherment=True,
+        data_encipherment=True,
+        key_agreement=False,
+        key_cert_sign=signs_itself,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
     )
 
 

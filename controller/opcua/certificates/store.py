@@ -64,6 +64,11 @@ class Store:
         return self.root / "own" / "key.pem"
 
     @property
+    def chain(self) -> Path:
+        """Those between ours and its CA's root, which peers may not have; only for a CA's certificate."""
+        return self.root / "own" / "chain.der"
+
+    @property
     def trusted(self) -> Path:
         return self.root / "trusted"
 
@@ -95,6 +100,13 @@ class Store:
             return None
         except OSError as error:
             raise Unreadable(f"{self.certificate} cannot be read: {error}") from error
+
+    def own_chain(self) -> bytes:
+        """What follows our certificate when we show it; b"" for one that is self-signed."""
+        try:
+            return self.chain.read_bytes()
+        except OSError:
+            return b""
 
     def lists(self) -> Lists:
         """Whom we trust, read anew only when a folder has changed."""

@@ -74,7 +74,7 @@ def entrance(
     )
     try:
         yield Entrance(
-            made.certificate.der,
+            made.certificate.der + store.own_chain(),
             _key(store),
             made.certificate.application_uri,
             trusting_anybody if demo else trusting(store, QuietLog("opcua", now_s)),
