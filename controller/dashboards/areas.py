@@ -54,7 +54,7 @@ def _states(page: Page, tags: Sequence[Tag], queries: Queries) -> None:
     first = tags[0].name
     link = page.link(f"/trend?tag={first}")
     query = [queries.states([tag.name for tag in tags])]
-    height = min(28, 4 + len(tags))
+    height = min(24, 3 + len(tags) * 2 // 3)
     page.put(timeline(page.say("States"), query, colours, names, link=link), 24, height)
 
 

@@ -18,7 +18,7 @@ from controller.plant.mimic import Equipment, Mimic, Reading
 from controller.plant.plant import Plant
 from controller.plant.tags import Tag
 
-NAME_PX: Final = 62  # of a tag's name in front of its value
+LETTER_PX: Final = 8  # of a tag's name in front of its value
 VALUE_PX: Final = 84
 STATE_PX: Final = 120
 ROWS: Final = 20
@@ -89,7 +89,7 @@ def _of_number(tag: Tag) -> dict[str, Any]:
         {"id": "unit", "value": unit(tag.unit)},
         {"id": "thresholds", "value": {"mode": "absolute", "steps": steps(limits_of(tag), "text")}},
     ]
-    if span >= 0.1:
+    if not 0 < tag.low < 1e-3 * tag.high:  # over many decades Grafana finds the digits itself
         properties.append({"id": "decimals", "value": 0 if span > 1000 else 1 if span > 20 else 2})
     return {"matcher": {"id": "byName", "options": tag.name}, "properties": properties}
 
@@ -113,9 +113,10 @@ def _of_state(tag: Tag) -> dict[str, Any]:
 def _reading(plant: Plant, mimic: Mimic, reading: Reading) -> list[dict[str, Any]]:
     tag = plant.tags[reading.tag]
     x, y = reading.at
-    name = _element("text", f"{tag.name} name", mimic, (x, y, NAME_PX, 20), align="left")
+    name_px = LETTER_PX * len(tag.name) + 6
+    name = _element("text", f"{tag.name} name", mimic, (x, y, name_px, 20), align="left")
     name["config"] |= {"text": {"mode": "fixed", "fixed": tag.name}, "color": {"fixed": REST}}
-    value = _element("metric-value", tag.name, mimic, (x + NAME_PX, y, VALUE_PX, 20), align="left")
+    value = _element("metric-value", tag.name, mimic, (x + name_px, y, VALUE_PX, 20), align="left")
     value["config"] |= {
         "text": {"mode": "field", "field": tag.name, "fixed": ""},
         "color": {"field": tag.name, "fixed": "text"},

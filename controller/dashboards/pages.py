@@ -68,15 +68,15 @@ def _numbers(page: Page, plant: Plant, queries: Queries) -> None:
     alarms = page.link("/alarms")
     for title, field in (("Alarms standing", "standing"), ("Unacknowledged", "unacknowledged")):
         one = [queries.now("alarm_metric", field, [ANY])]
-        page.put(number(page.say(title), one, colours=WARN, link=alarms), 3, 4)
+        page.put(number(page.say(title), one, colours=WARN, link=alarms), 3, 3)
     for title, field in (("Shelved", "shelved"), ("Suppressed", "suppressed")):
         one = [queries.now("alarm_metric", field, [ANY])]
-        page.put(number(page.say(title), one, link=alarms), 3, 4)
+        page.put(number(page.say(title), one, link=alarms), 3, 3)
     link = page.link("/interlocks")
     page.put(
-        number(page.say("Interlocks tripped"), [_summed(queries, "tripped")], colours=WARN, link=link), 3, 4
+        number(page.say("Interlocks tripped"), [_summed(queries, "tripped")], colours=WARN, link=link), 3, 3
     )
-    page.put(number(page.say("Bypasses"), [_summed(queries, "bypassed")], colours=WARN, link=link), 3, 4)
+    page.put(number(page.say("Bypasses"), [_summed(queries, "bypassed")], colours=WARN, link=link), 3, 3)
     up = target(
         'SELECT sum("up") FROM (SELECT last("up") AS "up" FROM "service" WHERE '
         + queries.where("\"part\" = 'link'", recent=True)
@@ -86,13 +86,13 @@ def _numbers(page: Page, plant: Plant, queries: Queries) -> None:
     count = len(plant.plcs)
     colours: list[dict[str, Any]] = [{"color": PRIORITY[1], "value": None}, {"color": REST, "value": count}]
     page.put(
-        number(f"{page.say('Links up')} / {count}", [up], colours=colours, link=page.link("/status")), 3, 4
+        number(f"{page.say('Links up')} / {count}", [up], colours=colours, link=page.link("/status")), 3, 3
     )
     whole = total(plant)
     if whole is not None:
         one = [queries.newest([whole.name])]
         link = page.link(f"/trend?tag={whole.name}")
-        page.put(number(page.say("Helium in the plant"), one, unit_name="kg", link=link), 3, 4)
+        page.put(number(page.say("Helium in the plant"), one, unit_name="kg", link=link), 3, 3)
 
 
 def _summed(queries: Queries, field: str) -> dict[str, Any]:

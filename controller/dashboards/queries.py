@@ -115,7 +115,7 @@ class Queries:
         tags = ", ".join(f'"{tag}"' for tag in by)
         outer = ", ".join(f'"{column}"' for column in (*by, *columns))
         query = (
-            f'SELECT {outer} FROM (SELECT {inner} FROM "{measurement}" WHERE {self.where(recent=True)}'
+            f'SELECT {outer} FROM (SELECT {inner} FROM "{measurement}" WHERE {self.where()}'
             f" GROUP BY {tags}) WHERE {only}"
         )
         return target(query, table=True)

@@ -6,6 +6,7 @@ import re
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -52,9 +53,9 @@ def people(world: RecordedWorld) -> None:
             world.ask(request)
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
-    folder = tmp_path_factory.mktemp("hour")
+@contextmanager
+def filled(folder: Path) -> Iterator[Influxd]:
+    """A server that holds the hour, as the follower would have written it."""
     record(folder / "data", university(), HOUR_S, FAULTS, step_s=2.0, each_step=people)
     with Influxd(folder / "influxd") as server:
         server.query('CREATE DATABASE "test"')
@@ -66,6 +67,12 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
                 cursor = page.after(cursor)
         write(server, of_the_service(folder / "data"))
         write(server, Recording(university(), folder / "data", "influx", list).lines(time.time_ns()))
+        yield server
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
+    with filled(tmp_path_factory.mktemp("hour")) as server:
         yield server
 
 
