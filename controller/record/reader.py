@@ -312,7 +312,8 @@ def _chosen(rows: list[Any], wanted: Ints | None, from_ns: int, to_ns: int) -> I
         block = decode(data, texts)
         chosen = (block.time_ns >= from_ns) & (block.time_ns < to_ns)
         if wanted is not None:
-            chosen &= np.isin(block.tags, wanted)
+            # One tag is what most ask for; isin sorts for it.
+            chosen &= block.tags == wanted[0] if len(wanted) == 1 else np.isin(block.tags, wanted)
         kept = tuple(
             text
             for text in block.texts
