@@ -11,6 +11,7 @@ import fcntl
 import os
 import re
 import tempfile
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,7 +54,7 @@ class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def accepts(self, password: str) -> bool:
         """Takes about 30 ms and 19 MiB, whatever the answer. Nobody without a password has this one."""
         try:
-            return _HASHER.verify(self.password or _NOBODYS, password) and bool(self.password)
+            return _HASHER.verify(self.password or _NOBODYS, _normal(password)) and bool(self.password)
         except (VerifyMismatchError, VerificationError, InvalidHashError):
             return False
 
@@ -206,7 +207,12 @@ def hash_of(name: str, password: str) -> str:
         raise AccountError(f"a password does not begin with '{DEMO}': those of the demo are known to all")
     if name.lower() in password.lower() or len(set(password)) < 5:
         raise AccountError("this password is too easy to guess: leave out the name, use more signs")
-    return _HASHER.hash(password)
+    return _HASHER.hash(_normal(password))
+
+
+def _normal(password: str) -> str:
+    """One form for what looks the same (RFC 8265, 4.2): keyboards differ in how they write 'é' and 'ガ'."""
+    return unicodedata.normalize("NFC", password)
 
 
 def _check_role(role: str) -> None:

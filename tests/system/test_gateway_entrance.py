@@ -13,17 +13,24 @@ import pytest
 from asyncua import Client, ua
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 from asyncua.ua.uaerrors import UaStatusCodeError
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from controller.core.roles import LADDER
 from controller.doors.accounts import AccountError, Accounts, DemoAccounts
-from controller.opcua.certificates import Certificate, Store
+from controller.opcua.certificates import Certificate, Store, ensure, install
 from controller.opcua.gateway.security.authentication import Login
 from controller.opcua.gateway.security.entrance import Entrance, entrance
 from controller.opcua.gateway.security.roles import ADDED, ANONYMOUS, WELL_KNOWN, granted, least_role
 from controller.opcua.gateway.services import Services
 from controller.opcua.gateway.session import Caller
-from tests.system.gateway_rig import CLIENT_URI, Rig, bare, credentials, settings
-from tests.unit.papers import NOW, Paper, paper
+from tests.system.gateway_rig import CLIENT_URI, Credentials, Rig, bare, credentials, settings
+from tests.unit.papers import NOW, Paper, paper, revocations
 
 Codes = ua.StatusCodes
 GOOD = "liquid at 4.2 K"
@@ -62,10 +69,15 @@ class Door:
 
     @asynccontextmanager
     async def client(
-        self, user: str | None = None, password: str = GOOD, paper_: Paper | None = None, trusted: bool = True
+        self,
+        user: str | None = None,
+        password: str = GOOD,
+        paper_: Paper | None = None,
+        trusted: bool = True,
+        own: Credentials | None = None,
     ) -> AsyncIterator[Client]:
         """asyncua's client, logged in. paper_: the user's certificate. trusted: its own is trusted first."""
-        own = credentials(CLIENT_URI)
+        own = own or credentials(CLIENT_URI)
         if trusted:
             self.store.trust(Certificate.read(own.certificate))
         client = Client(self.rig.url, timeout=10)
@@ -131,6 +143,30 @@ async def test_the_gateways_own_certificate_names_its_application_uri(tmp_path: 
     shown = Certificate.read(endpoint.ServerCertificate)
     assert shown == Store.of(tmp_path).own()
     assert endpoint.Server.ApplicationUri == shown.application_uri
+
+
+async def test_a_ca_of_ones_own_for_the_gateway_and_its_clients_until_it_revokes(tmp_path: Path) -> None:
+    root = paper("root", authority=True, number=1)
+    middle = paper("middle", authority=True, issuer=root, number=2)
+    store = Store.of(tmp_path)
+    uri = ensure(store, "tutorial").certificate.application_uri
+    key = load_pem_private_key(store.key.read_bytes(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    signed = paper("heloop", issuer=middle, uri=uri, key=key)
+    install(store, signed.der + middle.der + root.der)
+    store.trust(root.certificate)
+    store.add_issuer(middle.certificate)
+    store.add_revocations(revocations(root))
+    store.add_revocations(revocations(middle))
+    scada = paper("scada", issuer=middle, uri=CLIENT_URI, number=3)
+    private = scada.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    how: dict[str, Any] = {"trusted": False, "own": Credentials(scada.der, private)}
+    async with door(tmp_path, {"sato": "operator"}) as here:
+        (endpoint, *_) = await Client(here.rig.url).connect_and_get_server_endpoints()
+        assert endpoint.ServerCertificate == signed.der + middle.der
+        assert await here.answer("sato", **how) == "sato/operator"
+        store.add_revocations(revocations(middle, scada))
+        assert await here.answer("sato", **how) == Codes.BadSecurityChecksFailed
 
 
 async def test_an_application_that_is_trusted_no_longer_loses_its_sessions(tmp_path: Path) -> None:

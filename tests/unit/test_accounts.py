@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,28 @@ async def test_an_address_that_tries_many_names_is_locked_out_as_a_whole(account
     logins.close()
 
 
+async def test_a_host_with_many_ipv6_addresses_is_one_place(accounts: Accounts) -> None:
+    logins = Logins(accounts, now_s=Clock(), limit=2)
+    for number in range(2):
+        await refused(logins, "sato", "guess", f"2001:db8::{number}")
+    assert (await refused(logins, "sato", GOOD, "2001:db8::ffff:1")).why is Why.LOCKED_OUT
+    assert (await logins.by_password("sato", GOOD, "2001:db8:0:1::1")).name == "sato"
+    for _ in range(2):
+        await refused(logins, "sato", "guess", "::ffff:192.0.2.7")
+    assert (await refused(logins, "sato", GOOD, "192.0.2.7")).why is Why.LOCKED_OUT
+    logins.close()
+
+
+async def test_a_password_is_the_same_from_every_keyboard(accounts: Accounts) -> None:
+    accounts.set_password("sato", "hélium-ガス-4K")
+    logins = Logins(accounts, now_s=Clock())
+    apart = unicodedata.normalize("NFD", "hélium-ガス-4K")
+    assert apart != "hélium-ガス-4K"
+    assert (await logins.by_password("sato", apart, "192.0.2.7")).name == "sato"
+    assert (await refused(logins, "sato", "helium-カス")).why is Why.WRONG
+    logins.close()
+
+
 async def test_a_user_attacked_from_everywhere_still_comes_in_from_the_usual_place(
     accounts: Accounts,
 ) -> None:
@@ -270,7 +293,7 @@ def test_what_remembers_tries_is_bounded(accounts: Accounts, monkeypatch: pytest
     logins = Logins(accounts, now_s=Clock())
     for number in range(300):
         with pytest.raises(NotLetIn):
-            logins.by_certificate(f"{number:064x}", f"2001:db8::{number:x}", lambda: True)
+            logins.by_certificate(f"{number:064x}", f"2001:db8:0:{number:x}::1", lambda: True)
     assert len(logins._lockout._tries) == 100
     logins.close()
 
