@@ -13,6 +13,7 @@ from asyncua.ua import MonitoringMode, StatusCodes
 
 from controller.opcua.gateway.session import Caller
 from controller.opcua.gateway.subscriptions import encoding
+from controller.opcua.gateway.subscriptions.data_items import DataItem
 from controller.opcua.gateway.subscriptions.event_items import EventItem
 from controller.opcua.gateway.subscriptions.item import Item
 
@@ -215,8 +216,21 @@ class Subscription:
         left = self._message_bytes()
         changes: list[bytes] = []
         events: list[bytes] = []
-        while room > 0 and left > 0 and self.has_ready:
-            item = self._ready[0]
+        ready = self._ready
+        while room > 0 and left > 0 and ready:
+            item = ready[0]
+            if len(item.queue) == 1 and item.mode is MonitoringMode.Reporting and type(item) is DataItem:
+                payload = item.queue.pop()  # nearly every item of nearly every message
+                changes.append(item.handle)
+                changes.append(payload)
+                left -= len(payload) + 4
+                room -= 1
+                item.ready = False
+                ready.popleft()
+                continue
+            if not self.has_ready:
+                break
+            item = ready[0]
             taken = item.take(min(room, max(left // _LIKELY_BYTES, 1)))
             parts = events if isinstance(item, EventItem) else changes
             for payload in taken:

@@ -1,0 +1,192 @@
+"""Clients of the gateway: 50 with 2,000 tags each, a storm of alarms, saturation; peer: asyncua's server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tests.bench import Table
+
+ROOT = Path(__file__).parents[2]
+TAGS = 2_000
+RATE_HZ = 0.2
+STORM = 600
+SETTLE_S = 2.0
+DELIVERED = 0.99
+STEP_S = 3.0
+
+
+class Talking:
+    """A process that answers one line for each."""
+
+    def __init__(self, module: str, *words: object) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", f"tests.bench.{module}", *map(str, words)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.first = self.line()
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline().strip()
+        assert line, f"{self.process.args} has ended"
+        return line
+
+    def ask(self, command: str) -> Any:
+        assert self.process.stdin is not None
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.line())
+
+    def __enter__(self) -> Talking:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def percentile(values: list[float], share: float) -> float:
+    return values[min(len(values) - 1, int(len(values) * share))] if values else float("inf")
+
+
+def steady(kind: str, clients: int, for_s: float) -> dict[str, float]:
+    """All tags of all clients at 0.2 Hz; publishing every second."""
+    with (
+        Talking("northbound", kind, TAGS) as server,
+        Talking("subscribers", server.first, clients, TAGS, 1000, 10, 0) as subscribers,
+    ):
+        server.ask("freeze")
+        server.ask(f"rate {TAGS * RATE_HZ}")
+        time.sleep(SETTLE_S)
+        server.ask("mark")
+        subscribers.ask("mark")
+        time.sleep(for_s)
+        told = server.ask("mark")
+        done = server.ask("stop")
+        time.sleep(2 * SETTLE_S)
+        got = subscribers.ask("mark")
+    return {
+        **told,
+        "lost": got["lost"] + got["overflowed"] + clients * max(0.0, done["sum"] - got["sum"]),
+        "changes": got["changes"],
+        "cpu": 100 * told["cpu_s"] / told["wall_s"],
+        "client_cpu": 100 * got["cpu_s"] / (told["wall_s"] + 2 * SETTLE_S),
+        "late_p50_ms": percentile(got["lags_ms"], 0.5),
+        "late_p99_ms": percentile(got["lags_ms"], 0.99),
+    }
+
+
+def storm(kind: str, clients: int) -> dict[str, float]:
+    """Until the last client has the last event, publishing every 100 ms."""
+    with (
+        Talking("northbound", kind, 10) as server,
+        Talking("subscribers", server.first, clients, 0, 100, 1, 1) as subscribers,
+    ):
+        server.ask("freeze")
+        time.sleep(1)
+        server.ask("mark")
+        begun = server.ask(f"storm {STORM}")
+        ended = subscribers.ask(f"events {STORM}")
+        told = server.ask("mark")
+    return {**told, "ended_s": ended["at"] - begun["begun"], "handed_over_s": begun["handed_over_s"]}
+
+
+def saturation(kind: str, clients: int, first: float, longest: int) -> tuple[float, dict[str, float]]:
+    """The highest rate of changes a second, by doubling, that every client still gets in full and in time."""
+    best, figures = 0.0, {"cpu": 0.0, "client_cpu": 0.0}
+    with (
+        Talking("northbound", kind, TAGS) as server,
+        Talking("subscribers", server.first, clients, TAGS, 200, 1000, 0) as subscribers,
+    ):
+        server.ask("freeze")
+        for step in range(longest):
+            rate = first * 2**step
+            server.ask(f"rate {rate}")
+            time.sleep(1)
+            server.ask("mark")
+            subscribers.ask("mark")
+            begun = time.perf_counter()
+            time.sleep(STEP_S)
+            got = subscribers.ask("mark")
+            wall_s = time.perf_counter() - begun
+            told = server.ask("mark")
+            if (
+                got["changes"] < DELIVERED * rate * clients * wall_s - rate * clients * 0.1
+                or got["overflowed"]
+            ):
+                break
+            best = rate
+            figures = {
+                "cpu": 100 * told["cpu_s"] / told["wall_s"],
+                "client_cpu": 100 * got["cpu_s"] / wall_s,
+            }
+    return best, figures
+
+
+def run(quick: bool) -> Table:
+    for_s = 8.0 if quick else 300.0
+    table = Table(
+        title="Clients of the gateway",
+        peer="a stock asyncua server with the same nodes, one after the other, in this run",
+        load=f"{TAGS:,} Doubles with both times; no encryption on either side",
+    )
+    _steady(table, for_s)
+    _storm(table)
+    for clients, first, stock_first in ((1, 20_000.0, 4_000.0), (5, 10_000.0, 1_000.0), (50, 1_000.0, 100.0)):
+        if quick and clients == 5:
+            continue
+        best, figures = saturation("ours", clients, first, 4 if quick else 7)
+        theirs, _ = saturation("asyncua", clients, stock_first, 4 if quick else 7)
+        table.add(f"changes a second in full to {clients} clients", best, theirs, "changes/s")
+        table.add("  server CPU", figures["cpu"], None, "%")
+        table.add("  clients' CPU", figures["client_cpu"], None, "%")
+    table.notes.append("saturation doubles the rate each step: the next step was not delivered to 99 %")
+    return table
+
+
+def _steady(table: Table, for_s: float) -> None:
+    ours, theirs = steady("ours", 50, for_s), steady("asyncua", 50, for_s)
+    table.add(
+        f"50 clients x {TAGS:,} at {RATE_HZ} Hz, {for_s:.0f} s: came",
+        ours["changes"],
+        theirs["changes"],
+        "changes",
+    )
+    table.add("  lost", ours["lost"], theirs["lost"], "changes", better="less", target="0")
+    table.add("  server CPU", ours["cpu"], theirs["cpu"], "%", better="less")
+    table.add("  longest turn of its loop", ours["lag_max_ms"], theirs["lag_max_ms"], "ms", better="less")
+    table.add("  late, median", ours["late_p50_ms"], theirs["late_p50_ms"], "ms", better="less")
+    table.add("  late, 99 %", ours["late_p99_ms"], theirs["late_p99_ms"], "ms", better="less")
+    table.add("  memory", ours["memory_mb"], theirs["memory_mb"], "MB", better="less")
+    table.add("  clients' CPU", ours["client_cpu"], theirs["client_cpu"], "%")
+
+
+def _storm(table: Table) -> None:
+    ours, theirs = storm("ours", 5), storm("asyncua", 5)
+    name = f"{STORM} alarms at once to 5 clients: all there"
+    table.add(name, ours["ended_s"], theirs["ended_s"], "s", better="less", target="< 0.5 s")
+    table.add(
+        "  longest turn of the loop",
+        ours["lag_max_ms"],
+        theirs["lag_max_ms"],
+        "ms",
+        better="less",
+        target="< 20 ms",
+    )
+
+
+if __name__ == "__main__":
+    from tests.bench.__main__ import show
+
+    print(show(run("--quick" in sys.argv)))
