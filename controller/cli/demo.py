@@ -180,7 +180,8 @@ def _say_ready(demo: Demo, data: Path, url: str) -> None:
     for plc in demo.plant.plcs:
         typer.echo(f"  PLC {plc.name}: opc.tcp://127.0.0.1:{demo.port_base + 2 + plc.index} ({plc.text})")
     typer.echo(f"  data: {data}")
-    typer.echo("  users viewer operator engineer supervisor admin (--user NAME), this demo only, on loopback")
+    typer.echo("  users viewer operator engineer supervisor admin (--user NAME; OPC UA: password demo-NAME,")
+    typer.echo("  any client certificate): this demo only, on loopback")
     typer.echo("  heloop supervises; it is never the safety function")
 
 
