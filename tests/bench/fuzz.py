@@ -37,7 +37,8 @@ def run(quick: bool) -> Table:
         corpus.mkdir()
         command = [
             sys.executable, "-m", "tests.bench.fuzz", str(corpus), f"-runs={runs}", f"-rss_limit_mb={RSS_MB}",
-            "-timeout=10", f"-max_len={INPUT_BYTES_MAX}", f"-artifact_prefix={tempfile.gettempdir()}/heloop-",
+            "-timeout=10", f"-max_len={INPUT_BYTES_MAX}", "-len_control=0",
+            f"-artifact_prefix={tempfile.gettempdir()}/heloop-",
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     told = done.stderr + done.stdout

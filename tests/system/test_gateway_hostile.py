@@ -8,6 +8,7 @@ import struct
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -409,3 +410,28 @@ async def test_a_gateway_that_stops_tells_its_clients_and_leaves_nothing() -> No
             await one.log_in()
         assert await one.error() == CODES.BadShutdown
         assert not gateway.listening.connections
+
+
+async def test_a_browse_of_the_same_large_folder_many_times_has_a_bounded_answer(tmp_path: Path) -> None:
+    """Each node gets what is left of 200 references; where nothing is left, a continuation point or none."""
+    from tests.system.gateway_historic import historic
+
+    async with (
+        historic(tmp_path, browse_references_in_all=200) as gateway,
+        healthy(gateway),
+        opened(gateway.listening.port) as one,
+    ):
+        await one.log_in()
+        asked = ua.BrowseRequest()
+        types = ua.BrowseDescription(NodeId=ua.NodeId(ua.ObjectIds.BaseEventType), ResultMask=63)
+        types.BrowseDirection = ua.BrowseDirection.Forward
+        asked.Parameters.NodesToBrowse = [types] * 200
+        results = (await one.ask(asked)).Results
+        assert sum(len(result.References) for result in results) <= 200
+        assert [result.StatusCode.value for result in results].count(CODES.BadNoContinuationPoints) > 100
+        last = next(result for result in reversed(results) if result.ContinuationPoint)
+        more = ua.BrowseNextRequest()
+        more.Parameters.ReleaseContinuationPoints = False
+        more.Parameters.ContinuationPoints = [last.ContinuationPoint]
+        going_on = (await one.ask(more)).Parameters.Results[0]
+        assert len(going_on.References) == len(results[0].References)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from asyncua import ua
 
 from controller.opcua.gateway.index_range import parse, sliced
-from controller.opcua.gateway.services import Fault, Services
+from controller.opcua.gateway.services import Fault, Services, in_turns
 from controller.opcua.gateway.session import Caller
 from controller.opcua.gateway.space.nodes import VariableNode, bad
 from controller.plant.plant import Command
@@ -48,7 +48,7 @@ async def read(gateway: Gateway, session: Session, request: ua.ReadRequest) -> u
     now = datetime.now(UTC)
     results = [
         _stamped(read_one(gateway, session.caller, one), one.AttributeId, asked.TimestampsToReturn, now)
-        for one in asked.NodesToRead
+        async for one in in_turns(asked.NodesToRead)
     ]
     return ua.ReadResponse(Results=results)
 

@@ -11,12 +11,18 @@ its TimeoutHint is over or its channel has gone, so whoever holds it asks `futur
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from controller.opcua.gateway.server import Gateway
     from controller.opcua.gateway.session import Session
+
+
+TURN_S: Final = 0.005  # of one request, until others have their turn
+_Item = TypeVar("_Item")
 
 
 class Fault(Exception):
@@ -29,6 +35,16 @@ class Fault(Exception):
 
 class Encoded(bytes):
     """A response that is encoded already, type id and header included: it is only sent."""
+
+
+async def in_turns(items: Iterable[_Item]) -> AsyncIterator[_Item]:
+    """The operations of a large request, so that other clients are served in between."""
+    until_s = time.perf_counter() + TURN_S
+    for item in items:
+        yield item
+        if time.perf_counter() > until_s:
+            await asyncio.sleep(0)
+            until_s = time.perf_counter() + TURN_S
 
 
 Service = Callable[["Gateway", "Session", Any], Awaitable[Any]]

@@ -65,6 +65,7 @@ class Limits:
     values_per_history_read: int = 10_000
     items_per_call: int = 5_000
     browse_references: int = 1_000  # per node and answer; the rest by BrowseNext
+    browse_references_in_all: int = 20_000  # of one answer, about 2 MB; 2,000 nodes could have 100 times that
     continuation_points: int = 10  # of a session, each of browse and history
     # --- subscriptions (Part 4, 5.14) ---
     subscriptions_per_session: int = 20

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from asyncua import ua
 
-from controller.opcua.gateway.services import Fault, Services
+from controller.opcua.gateway.services import Fault, Services, in_turns
 from controller.opcua.gateway.space.names import standard
 from controller.opcua.gateway.space.node import Node, Reference
 from controller.opcua.gateway.space.space import Space
@@ -43,11 +43,17 @@ async def browse(gateway: Gateway, session: Session, request: ua.BrowseRequest) 
         raise Fault(_Codes.BadTooManyOperations, "too many nodes in one request")
     most = asked.RequestedMaxReferencesPerNode or limits.browse_references
     most = min(most, limits.browse_references)
-    results = [_browse(gateway, session, one, most) for one in asked.NodesToBrowse]
+    results, left = [], limits.browse_references_in_all
+    async for one in in_turns(asked.NodesToBrowse):
+        result = _browse(gateway, session, one, most, left)
+        left -= len(result.References)
+        results.append(result)
     return ua.BrowseResponse(Results=results)
 
 
-def _browse(gateway: Gateway, session: Session, one: ua.BrowseDescription, most: int) -> ua.BrowseResult:
+def _browse(
+    gateway: Gateway, session: Session, one: ua.BrowseDescription, most: int, left: int
+) -> ua.BrowseResult:
     space = gateway.space
     if space.find(one.NodeId) is None:
         return _failed(_Codes.BadNodeIdUnknown)
@@ -62,7 +68,7 @@ def _browse(gateway: Gateway, session: Session, one: ua.BrowseDescription, most:
         if kind is None or kind.node_class is not _REFERENCE_TYPE:
             return _failed(_Codes.BadReferenceTypeIdInvalid)
     found = list(_wanted(space, one))
-    return _page(gateway, session, found, most, int(one.ResultMask))
+    return _page(gateway, session, found, most, int(one.ResultMask), left)
 
 
 def _wanted(space: Space, one: ua.BrowseDescription) -> Iterator[Reference]:
@@ -87,11 +93,15 @@ def _is(space: Space, kind: ua.NodeId, wanted: ua.NodeId, subtypes: bool) -> boo
 
 
 def _page(
-    gateway: Gateway, session: Session, found: list[Reference], most: int, mask: int
+    gateway: Gateway, session: Session, found: list[Reference], most: int, mask: int, room: int = 1_000_000
 ) -> ua.BrowseResult:
-    """The first `most`; a continuation point for the rest, if there is room for one."""
+    """The first `most`; a continuation point for the rest, if there is room for one.
+
+    room: references that the whole answer may still have.
+    """
     result = ua.BrowseResult()
-    left = found[most:]
+    first = min(most, room)
+    left = found[first:]
     if left:
         points: _Points = session.held.setdefault(_HELD, {})
         if len(points) >= gateway.settings.limits.continuation_points:
@@ -99,7 +109,7 @@ def _page(
         point = secrets.token_bytes(16)
         points[point] = (left, most, mask)
         result.ContinuationPoint = ua.ByteString(point)
-    described = (_described(gateway.space, reference, mask) for reference in found[:most])
+    described = (_described(gateway.space, reference, mask) for reference in found[:first])
     result.References = [one for one in described if one is not None]
     return result
 
@@ -169,7 +179,7 @@ async def translate(
     if len(asked) > gateway.settings.limits.nodes_per_translate:
         raise Fault(_Codes.BadTooManyOperations, "too many browse paths in one request")
     results = []
-    for one in asked:
+    async for one in in_turns(asked):
         result = ua.BrowsePathResult()
         try:
             targets = _targets(gateway.space, one)
