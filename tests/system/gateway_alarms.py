@@ -146,7 +146,7 @@ async def over(
         told.append(event)
         subscriptions.deliver(event)
 
-    cursor = Cursor(core.data, made.conditions, made.story, deliver, deliver)
+    cursor = Cursor(core.data, made.conditions, made.story, deliver)
     await cursor.load()
     values.watch_journal(cursor.wake)
     tasks = [asyncio.create_task(values.follow(core.place.feed)), asyncio.create_task(cursor.follow())]

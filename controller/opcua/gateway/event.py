@@ -1,4 +1,4 @@
-"""What the gateway tells: one event with all its fields, made once, filtered for each client (Part 5, 6.4)."""
+"""What the gateway tells: one event with all its fields, made once, filtered for each client (Part 5)."""
 
 from __future__ import annotations
 

@@ -122,9 +122,7 @@ async def serving(
         ServerNodes(gateway, parts.picture).bind(parts.standard)
         history_nodes.bind(parts.standard, settings.limits)
         bind_roles(parts.standard.bind, door.authentication.accounts, anonymous=settings.anonymous)
-        cursor = Cursor(
-            data, parts.made.conditions, parts.made.story, subscriptions.deliver, subscriptions.deliver
-        )
+        cursor = Cursor(data, parts.made.conditions, parts.made.story, subscriptions.deliver)
         stack.callback(values.watch_journal(cursor.wake))
         async with (
             _beside(gateway, parts, cursor, door, place),

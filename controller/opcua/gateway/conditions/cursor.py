@@ -47,19 +47,13 @@ class Page(NamedTuple):
 
 
 class Cursor:
-    """One reader of one journal. `load` first, then `follow` until cancelled.
+    """One reader of one journal. `load` first, then `follow` until cancelled."""
 
-    deliver: to whoever subscribed; lost: the same for what passes every filter.
-    """
-
-    def __init__(
-        self, data: Path, conditions: Conditions, story: Story, deliver: Deliver, lost: Deliver
-    ) -> None:
+    def __init__(self, data: Path, conditions: Conditions, story: Story, deliver: Deliver) -> None:
         self._data = data
         self._conditions = conditions
         self._story = story
         self._deliver = deliver
-        self._lost = lost
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal cursor")
         self._reader: Reader | None = None
         self._journal: Any = None
@@ -76,7 +70,7 @@ class Cursor:
         Raises RecordError when there is no journal.
         """
         self._conditions.become(await self._in_thread(self._load))
-        self._lost(required(time.time_ns()))
+        self._deliver(required(time.time_ns()))
 
     async def follow(self) -> None:
         """Tells what comes, as soon as it is on disk."""
