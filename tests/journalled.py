@@ -30,7 +30,7 @@ class Writing:
 
     def __init__(self, data: Path, plant: Plant, *, seed: int = 1) -> None:
         self.plant, self.data = plant, data
-        self.journal = Journal.open(data, plant.name, plant.tags, archived=False)
+        self.journal = Journal.open(data, plant.name, plant.tags, archived=False, synchronous="OFF")
         self._random = np.random.default_rng(seed)
         self._numeric = np.array([t.index for t in plant.tags if t.kind is not Kind.TEXT], np.int32)
         self._analog = np.array([plant.tags[i].kind is Kind.ANALOG for i in self._numeric])

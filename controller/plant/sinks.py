@@ -31,6 +31,6 @@ class Influx:
     gzip: bool = False
     timeout_s: float = 10.0
     heartbeat_s: float = 60.0
-    batch: int = 10_000
+    batch: int = 5_000
     keep_days: int = 730
     keep_hour_days: int = 0

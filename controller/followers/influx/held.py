@@ -23,17 +23,23 @@ class Held:
     def __init__(self, period_s: float) -> None:
         self.period_ns = int(period_s * 1e9)
         self.seen_ns = 0  # when the last block was received
+        self._done = 0  # the last full period that is written, or need not be
         self._last_ns = np.zeros(0, np.int64)  # 0: nothing known
         self._values = np.zeros(0, np.float64)
         self._status = np.zeros(0, np.uint32)
         self._texts: dict[int, TextSample] = {}
 
     def due(self, first_ns: int) -> Iterator[tuple[int, Samples]]:
-        """(full period, rows to be written again) up to a block that was received at first_ns."""
-        if self.seen_ns and 0 <= first_ns - self.seen_ns <= SILENT_NS:
-            start = self.seen_ns // self.period_ns + 1
-            for number in range(start, first_ns // self.period_ns + 1):
-                yield number * self.period_ns, self._rows(number * self.period_ns)
+        """(full period, rows to be written again) up to a block that was received at first_ns.
+
+        One that ended within the block before is among them: that block may have waited for the disk.
+        """
+        newest = first_ns // self.period_ns
+        if not self.seen_ns or not 0 <= first_ns - self.seen_ns <= SILENT_NS:
+            self._done = newest
+        for number in range(self._done + 1, newest + 1):
+            self._done = number
+            yield number * self.period_ns, self._rows(number * self.period_ns)
 
     def take(self, rows: Samples, last_ns: int) -> None:
         """The rows of a block, received at last_ns."""
@@ -51,6 +57,7 @@ class Held:
         known = np.flatnonzero(self._last_ns)
         return {
             "seen_ns": self.seen_ns,
+            "done": self._done,
             "size": len(self._last_ns),
             "tags": known.astype("<u4").tobytes(),
             "last_ns": self._last_ns[known].astype("<i8").tobytes(),
@@ -61,6 +68,7 @@ class Held:
 
     def load(self, kept: dict[str, Any]) -> None:
         self.seen_ns = kept["seen_ns"]
+        self._done = kept["done"]
         self._grow(kept["size"])
         known = np.frombuffer(kept["tags"], "<u4")
         self._last_ns[known] = np.frombuffer(kept["last_ns"], "<i8")

@@ -17,6 +17,7 @@ from controller.followers.influx.policy import HOLD_S, Answer, Verdict, halves, 
 from controller.followers.influx.targets import Target
 from controller.followers.place import DEAD_MAX, Parked
 
+BODY_BYTES_MAX: Final = 1_000_000  # what is larger is sent in pieces: servers and proxies have limits
 DOWN_AFTER_S: Final = 10.0  # a restart of the database is no trouble worth telling
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -58,7 +59,11 @@ class Sending:
         waiting = [lines[at : at + self._batch] for at in range(0, len(lines), self._batch)][::-1]
         while waiting:
             part = waiting.pop()
-            answer = await self._settled(part)
+            whole = body(part)
+            if len(whole) > BODY_BYTES_MAX and len(part) > 1:
+                waiting += halves(part)[::-1]
+                continue
+            answer = await self._settled(len(part), whole)
             if verdict(answer) is not Verdict.SPLIT:
                 self.meters.points += len(part)
             elif len(part) > 1:
@@ -67,11 +72,10 @@ class Sending:
                 parked.append(await self._park(part[0], answer))
         return parked
 
-    async def _settled(self, part: Sequence[str]) -> Answer:
+    async def _settled(self, lines: int, whole: bytes) -> Answer:
         """The first answer that says something about these lines; until then it is tried again."""
         since_s = time.monotonic()
         attempt = 0
-        whole = body(part)
         while True:
             self.meters.requests += 1
             answer = await self._target.write(whole)
@@ -80,7 +84,7 @@ class Sending:
                     self._fine()
                     return answer
                 case Verdict.EXPIRED:
-                    self.meters.expired += len(part)
+                    self.meters.expired += lines
                     self._fine()
                     return answer
                 case Verdict.HOLD:

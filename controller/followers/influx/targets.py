@@ -163,7 +163,8 @@ def target(settings: Influx) -> Target:
 
 def _refused(error: ApiException) -> Answer:
     headers: Mapping[str, str] = error.headers or {}
-    text = error.body if isinstance(error.body, str) else str(error.body or error.reason or "")
+    given = error.body or error.reason or ""
+    text = given.decode(errors="replace") if isinstance(given, bytes) else str(given)
     return Answer(int(error.status or 0), text, retry_after_s(headers.get("Retry-After"), time.time()))
 
 

@@ -28,6 +28,6 @@ class InfluxEntry(Model):
     gzip: bool = Field(default=False, description="Worth it over a slow line only")
     timeout: Duration = 10.0
     heartbeat: Duration = Field(default=60.0, description="How often what stands still is written again")
-    batch: int = Field(default=10_000, ge=1, le=50_000, description="Lines in a request, at most")
+    batch: int = Field(default=5_000, ge=1, le=50_000, description="Lines in a request, at most")
     keep_days: int = Field(default=730, ge=0, le=36_500, description="Raw values; 0: for ever")
     keep_hour_days: int = Field(default=0, ge=0, le=36_500, description="Hourly means; 0: for ever")
