@@ -157,9 +157,10 @@ async def behind(data: Path, plant: Plant | None = None) -> AsyncIterator[Behind
         intents = stack.enter_context(IntentRing.open(place.intents))
         inbox = Inbox()
         feed = Feed(plant, lambda: [{"plc": plc.name, "up": True} for plc in plant.plcs], period_s=0.01)
+        core, clock = Core(plant, journal.next_epoch()), Clock()
         loop = Loop(
-            core=Core(plant, journal.next_epoch()),
-            clock=Clock(),
+            core=core,
+            clock=clock,
             inbox=inbox,
             links={plc.index: _NoLink() for plc in plant.plcs},
             plcs=[plc.name for plc in plant.plcs],
@@ -169,7 +170,11 @@ async def behind(data: Path, plant: Plant | None = None) -> AsyncIterator[Behind
             feed=feed,
         )
         followers = Followers(inbox.put, _confirmed)
-        commands = Commands(loop.submit, lambda *_: {}, demo=True, followers=followers)
+
+        def answer(*_: Any) -> dict[str, Any]:
+            return {"service": {"ready": True}, **core.status(clock.now())}
+
+        commands = Commands(loop.submit, answer, demo=True, followers=followers)
         tasks = [
             asyncio.create_task(loop.run()),
             asyncio.create_task(feed.serve(place.feed)),
