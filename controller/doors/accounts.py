@@ -7,10 +7,8 @@ certificates by their SHA-256 fingerprint. Roles are the ladder of controller/do
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-import tempfile
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
+from controller.doors.private import alone, make_folder, write_whole
 from controller.doors.users import ROLES
 
 FILE: Final = "users.json"
@@ -156,17 +155,13 @@ class Accounts:
     def _changing(self) -> Iterator[dict[str, Account]]:
         """One program at a time reads, changes and writes; after an exception nothing is written."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            number = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+            make_folder(self.path.parent)
+            with alone(self.path.with_suffix(".lock")):
+                known = _read(self.path)
+                yield known
+                _write(self.path, known)
         except OSError as error:
             raise AccountError(f"{self.path} cannot be changed: {error.strerror}") from error
-        try:
-            fcntl.flock(number, fcntl.LOCK_EX)
-            known = _read(self.path)
-            yield known
-            _write(self.path, known)
-        finally:
-            os.close(number)
 
 
 class DemoAccounts(Accounts):
@@ -253,12 +248,4 @@ def _read(path: Path) -> dict[str, Account]:
 
 def _write(path: Path, known: Mapping[str, Account]) -> None:
     text = msgspec.json.format(msgspec.json.encode(_File(list(known.values()))), indent=1) + b"\n"
-    try:
-        number, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp: mode 600
-        with os.fdopen(number, "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(draft).replace(path)
-    except OSError as error:
-        raise AccountError(f"{path} cannot be written: {error.strerror}") from error
+    write_whole(path, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,17 @@ def test_others_are_trusted_by_file_name_or_thumbprint_and_no_longer(data: Path,
         (("reject", "nobody"), "heloop certs list"),
     ):
         assert says in heloop("certs", *words, code=1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_writes_belongs_to_the_services_account(data: Path, tmp_path: Path) -> None:
+    data.mkdir()
+    os.chown(data, 65534, 65534)
+    heloop("users", "add", "sato", "--role", "operator", typed=f"{GOOD}\n{GOOD}\n")
+    heloop("certs", "create")
+    heloop("certs", "trust", str(paper("plc").write(tmp_path, "plc")[0]))
+    heloop("certs", "renew")
+    written = [*data.rglob("*"), data / "users.json"]
+    assert len(written) > 10
+    assert {path.stat().st_uid for path in written} == {65534}
+    assert {path.stat().st_mode & 0o077 for path in written if path.suffix != ".der"} == {0}

@@ -7,16 +7,12 @@ alarm comes 60 days ahead.
 
 from __future__ import annotations
 
-import fcntl
 import ipaddress
-import os
-import shutil
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 from cryptography import x509
@@ -24,8 +20,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from controller.doors.private import alone, make_folder, write_whole
 from controller.opcua.certificates.certificate import Certificate, certificates_in
-from controller.opcua.certificates.store import Store, StoreError, write_whole
+from controller.opcua.certificates.store import Store, StoreError
 
 KEY_BITS: Final = (
     2048  # what every policy and every PLC takes; a longer one costs each connect four times as much
@@ -155,10 +152,10 @@ def _put_aside(store: Store) -> None:
     """Keeps a copy of the present certificate and key in own/old-TIME; the chain was for the old one only."""
     try:
         aside = store.root / "own" / f"old-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
-        aside.mkdir(mode=0o700)
+        make_folder(aside)
         for path in (store.certificate, store.chain, store.key):
             if path.exists():
-                shutil.copy2(path, aside / path.name)
+                write_whole(aside / path.name, path.read_bytes())
         store.chain.unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(f"the old certificate cannot be put aside: {error}") from error
@@ -256,10 +253,8 @@ def _names(hosts: Sequence[str]) -> Iterator[x509.GeneralName]:
 def _alone(store: Store) -> Iterator[None]:
     """One process at a time makes or renews."""
     store.prepare()
-    path: Path = store.root / "own" / ".lock"
-    number = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(number, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(number)
+        with alone(store.root / "own" / ".lock"):
+            yield
+    except OSError as error:
+        raise StoreError(f"{store.root} cannot be changed: {error}") from error

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Final
 
 from cryptography import x509
 
+from controller.doors.private import make_folder, write_whole
 from controller.opcua.certificates.certificate import BYTES_MAX, Certificate, Unreadable
 
 REJECTED_MAX: Final = 50
@@ -88,7 +88,7 @@ class Store:
         """Makes the folders. Raises StoreError."""
         try:
             for folder in (self.root, self.root / "own", self.trusted, self.issuers, self.crl, self.rejected):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_folder(folder)
         except OSError as error:
             raise StoreError(f"the folder of certificates cannot be made: {error}") from error
 
@@ -147,7 +147,7 @@ class Store:
         """
         path = self.rejected / file_name(certificate)
         try:
-            self.rejected.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self.rejected)
             if path.exists():
                 os.utime(path)
                 return
@@ -231,21 +231,6 @@ class Store:
 def file_name(certificate: Certificate) -> str:
     """Named for people, unique by its hash."""
     return f"{_safe(certificate.name)}-{certificate.thumbprint[:16]}.der"
-
-
-def write_whole(path: Path, data: bytes, mode: int) -> None:
-    """All or nothing, with its permissions from the first byte; on the disk when it returns."""
-    number, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(number, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(draft).replace(path)
-    except OSError:
-        Path(draft).unlink(missing_ok=True)
-        raise
 
 
 def _safe(text: str) -> str:
