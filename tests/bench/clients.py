@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 import sys
 import time
+from collections import defaultdict
+from collections.abc import Callable
+from math import isnan
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,10 +23,16 @@ STORM = 600
 SETTLE_S = 2.0
 DELIVERED = 0.99
 STEP_S = 3.0
+ANSWER_S = 120.0  # a stock server with 100,000 items may take longer than anybody waits
+NONE = float("nan")
+
+
+class TooLateError(Exception):
+    """The server, or its clients, did not come to an answer."""
 
 
 class Talking:
-    """A process that answers one line for each."""
+    """A process that answers one line for each. Raises TooLateError."""
 
     def __init__(self, module: str, *words: object) -> None:
         self.process = subprocess.Popen(
@@ -36,6 +46,10 @@ class Talking:
 
     def line(self) -> str:
         assert self.process.stdout is not None
+        there, _, _ = select.select([self.process.stdout], [], [], ANSWER_S)
+        if not there:
+            self.process.kill()
+            raise TooLateError(" ".join(map(str, self.process.args)))  # type: ignore[arg-type]
         line = self.process.stdout.readline().strip()
         assert line, f"{self.process.args} has ended"
         return line
@@ -147,7 +161,10 @@ def run(quick: bool) -> Table:
         if quick and clients == 5:
             continue
         best, figures = saturation("ours", clients, first, 4 if quick else 7)
-        theirs, _ = saturation("asyncua", clients, stock_first, 4 if quick else 7)
+        try:
+            theirs, _ = saturation("asyncua", clients, stock_first, 4 if quick else 7)
+        except TooLateError:
+            theirs = 0.0
         table.add(f"changes a second in full to {clients} clients", best, theirs, "changes/s")
         table.add("  server CPU", figures["cpu"], None, "%")
         table.add("  clients' CPU", figures["client_cpu"], None, "%")
@@ -155,35 +172,47 @@ def run(quick: bool) -> Table:
     return table
 
 
+def _peer(measure: Callable[..., dict[str, float]], *what: Any) -> dict[str, float]:
+    """The stock server's figures; NaN where it did not come to an end."""
+    try:
+        return measure("asyncua", *what)
+    except TooLateError:
+        return defaultdict(lambda: NONE)
+
+
+def _row(
+    table: Table,
+    what: str,
+    key: str,
+    unit: str,
+    ours: dict[str, float],
+    theirs: dict[str, float],
+    **more: str,
+) -> None:
+    peer = theirs[key]
+    table.add(what, ours[key], None if isnan(peer) else peer, unit, **{"better": "less", **more})
+
+
 def _steady(table: Table, for_s: float) -> None:
-    ours, theirs = steady("ours", 50, for_s), steady("asyncua", 50, for_s)
-    table.add(
-        f"50 clients x {TAGS:,} at {RATE_HZ} Hz, {for_s:.0f} s: came",
-        ours["changes"],
-        theirs["changes"],
-        "changes",
-    )
-    table.add("  lost", ours["lost"], theirs["lost"], "changes", better="less", target="0")
-    table.add("  server CPU", ours["cpu"], theirs["cpu"], "%", better="less")
-    table.add("  longest turn of its loop", ours["lag_max_ms"], theirs["lag_max_ms"], "ms", better="less")
-    table.add("  late, median", ours["late_p50_ms"], theirs["late_p50_ms"], "ms", better="less")
-    table.add("  late, 99 %", ours["late_p99_ms"], theirs["late_p99_ms"], "ms", better="less")
-    table.add("  memory", ours["memory_mb"], theirs["memory_mb"], "MB", better="less")
-    table.add("  clients' CPU", ours["client_cpu"], theirs["client_cpu"], "%")
+    ours, theirs = steady("ours", 50, for_s), _peer(steady, 50, for_s)
+    name = f"50 clients x {TAGS:,} at {RATE_HZ} Hz, {for_s:.0f} s: came"
+    _row(table, name, "changes", "changes", ours, theirs, better="more")
+    _row(table, "  lost", "lost", "changes", ours, theirs, target="0")
+    _row(table, "  server CPU", "cpu", "%", ours, theirs)
+    _row(table, "  longest turn of its loop", "lag_max_ms", "ms", ours, theirs)
+    _row(table, "  late, median", "late_p50_ms", "ms", ours, theirs)
+    _row(table, "  late, 99 %", "late_p99_ms", "ms", ours, theirs)
+    _row(table, "  memory", "memory_mb", "MB", ours, theirs)
+    _row(table, "  clients' CPU", "client_cpu", "%", ours, theirs)
+    if isnan(theirs["changes"]):
+        table.notes.append(f"the stock server with 50 clients gave no answer for {ANSWER_S:.0f} s")
 
 
 def _storm(table: Table) -> None:
-    ours, theirs = storm("ours", 5), storm("asyncua", 5)
+    ours, theirs = storm("ours", 5), _peer(storm, 5)
     name = f"{STORM} alarms at once to 5 clients: all there"
-    table.add(name, ours["ended_s"], theirs["ended_s"], "s", better="less", target="< 0.5 s")
-    table.add(
-        "  longest turn of the loop",
-        ours["lag_max_ms"],
-        theirs["lag_max_ms"],
-        "ms",
-        better="less",
-        target="< 20 ms",
-    )
+    _row(table, name, "ended_s", "s", ours, theirs, target="< 0.5 s")
+    _row(table, "  longest turn of the loop", "lag_max_ms", "ms", ours, theirs, target="< 20 ms")
 
 
 if __name__ == "__main__":
