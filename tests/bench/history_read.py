@@ -26,6 +26,7 @@ from asyncua.ua.ua_binary import struct_to_binary, variant_to_binary
 from controller.core.clock import Now
 from controller.core.effects import Values as Rows
 from controller.core.inputs import Batch
+from controller.opcua.gateway import attributes
 from controller.opcua.gateway.conditions.making import make
 from controller.opcua.gateway.history import history, raw
 from controller.opcua.gateway.history.aggregates import AGGREGATES
@@ -129,7 +130,7 @@ async def served(histories: Histories, read: Read) -> int:
         response.Results = [result]
         size += len(struct_to_binary(response))
         position = answer.position
-        if position is None:
+        if not answer.more:
             return size
 
 
@@ -137,8 +138,9 @@ async def read_of_peer(peer: HistorySQLite, node: ua.NodeId, day: Day) -> list[u
     found: list[ua.DataValue] = []
     start: datetime | None = START
     while start is not None:
-        page, start = await peer.read_node_history(node, start, day.end, 0)
+        page, goes_on = await peer.read_node_history(node, start, day.end, 0)
         found += page
+        start = None if goes_on is None else goes_on.replace(tzinfo=UTC)
     return found
 
 
@@ -234,7 +236,7 @@ async def over_the_wire(
     server.iserver.history_manager.set_storage(peer)
     folder = await server.nodes.objects.add_folder(ua.NodeId("folder", 2), "2:folder")
     await folder.add_variable(peers_node, f"2:{NAME}", 0.0)
-    async with server, bare(settings(), [history.SERVICES], **parts) as rig:
+    async with server, bare(settings(), [history.SERVICES, attributes.SERVICES], **parts) as rig:
         port = server.bserver._server.sockets[0].getsockname()[1]
         figures = []
         for url, node in ((rig.url, of_plant(NAME)), (f"opc.tcp://127.0.0.1:{port}", peers_node)):

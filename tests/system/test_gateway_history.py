@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from asyncua import Client, ua
 
+from controller.opcua.gateway.history import history
 from controller.opcua.gateway.history.aggregates import AGGREGATES
 from controller.opcua.gateway.space.names import of_plant, standard
 from tests.system.gateway_historic import BAD, MINUTES, UNCERTAIN, historic, record
@@ -311,3 +312,28 @@ async def test_what_can_be_read_can_be_browsed(data: Path) -> None:
 
 async def _value(client: Client, number: int) -> Any:
     return await client.get_node(standard(number)).read_value()
+
+
+async def test_a_node_that_no_time_was_left_for_is_read_with_its_point(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "READ_S", 0.0)
+    async with historic(data) as gateway, gateway.client("viewer") as client:
+        ask = Reading(client)
+        for details in (raw(at(0), at(5)), processed(at(0), at(5), 60_000, COUNT, COUNT)):
+            first, second = await ask.history(details, LEVEL, LEVEL)
+            assert told(first)
+            assert (second.StatusCode.value, told(second)) == (0, [])
+            assert second.ContinuationPoint
+        point = (await ask.history(raw(at(0), at(5)), LEVEL, LEVEL))[1].ContinuationPoint
+        assert len(told(await ask.one(raw(at(0), at(5)), points=(point,)))) == 30
+
+
+async def test_an_answer_is_as_large_as_the_client_takes(data: Path) -> None:
+    async with historic(data, response_bytes=48_000) as gateway, gateway.client("viewer") as client:
+        ask = Reading(client)
+        (whole,) = await ask.history(raw(at(0), at(MINUTES)), LEVEL)
+        assert len(told(whole)) == 1_000
+        several = await ask.history(raw(at(0), at(MINUTES)), *[LEVEL] * 4)
+        assert [len(told(result)) for result in several] == [250] * 4
+        assert all(result.ContinuationPoint for result in several)

@@ -34,6 +34,7 @@ FOLDED, TAIL = 300, 40  # minutes
 LEVEL, PRESSURE, STATE, TEXT = TAGS
 NAMES = {aggregate.name: aggregate for aggregate in AGGREGATES.values()}
 FAR_S = 1e9
+NO_EVENTS: Any = None
 GOOD, BAD = 0, 0x80000000
 
 
@@ -75,7 +76,7 @@ def pages(data: Path, read: Read, limit: int = 1000, deadline_s: float = FAR_S) 
             found += told
             first = answer.status if first is None else first
             position = answer.position
-            if position is None:
+            if not answer.more:
                 return first, found
     raise AssertionError("no end")
 
@@ -228,7 +229,7 @@ def test_an_interval_of_too_many_rows_is_refused_and_shorter_ones_are_not(
 
 
 async def test_without_a_journal_nothing_can_be_read(tmp_path: Path) -> None:
-    histories = Histories(tmp_path)
+    histories = Histories(tmp_path, NO_EVENTS)
     session = Session(ua.NodeId(), "", 0.0)
     what = raw.wanted(T0, T0 + 1, 0, bounds=False, modified=False)
     assert what is not None
@@ -242,7 +243,7 @@ async def test_a_damaged_chunk_is_one_nodes_trouble(data: Path, tmp_path: Path) 
     with sqlite3.connect(tmp_path / "copy" / FILE) as db:
         db.execute("UPDATE chunks SET data=x'00' WHERE tag=(SELECT id FROM tags WHERE name='LT-201')")
     db.close()
-    histories = Histories(tmp_path / "copy")
+    histories = Histories(tmp_path / "copy", NO_EVENTS)
     what = raw.wanted(T0, T0 + HOUR_NS, 0, bounds=False, modified=False)
     assert what is not None
     wanted = [Wanted(ua.NodeId(), RawRead(tag, what)) for tag in (LEVEL, PRESSURE)]

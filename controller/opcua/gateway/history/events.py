@@ -22,6 +22,7 @@ from controller.record.history import History
 from controller.record.reader import Reader, Where
 
 WINDOW: Final = 500  # journal events that are looked at in one go
+BYTES_MAX: Final = 4 * 1024 * 1024  # of a page: a client may select 250 fields of each
 
 
 class Position(NamedTuple):
@@ -44,6 +45,9 @@ class EventRead:
     types: Types
     what: raw.Wanted
 
+    def nothing(self) -> ua.ExtensionObject:
+        return wire.event_data([])
+
     def page(self, history: History, position: Any, limit: int, deadline_s: float) -> Answer:
         del history
         at: Position = position or Position(left=self.what.most if self.what.far_ns is None else None)
@@ -55,19 +59,21 @@ class EventRead:
         done = done or left == 0
         nothing = done and not fields and position is None
         data = wire.event_data(fields)
-        return Answer(GOOD_NO_DATA if nothing else 0, data, None if done else at._replace(left=left))
+        return Answer(GOOD_NO_DATA if nothing else 0, data, at._replace(left=left), not done)
 
     def _fill(
         self, reader: Reader, at: Position, fields: list[bytes], room: int, deadline_s: float
     ) -> tuple[Position, bool]:
         """Up to `room` events; (where it goes on, whether there is nothing more)."""
+        size = 0
         try:
             for happened in self._happened(reader, at, deadline_s):
                 wanted = self._wanted(happened)
                 for place, event in enumerate(wanted[at.skip :], at.skip):
-                    if len(fields) == room:
+                    if len(fields) == room or size > BYTES_MAX:
                         return at._replace(skip=place), False
                     fields.append(self.filter.fields(event))
+                    size += len(fields[-1])
                 at = at._replace(seq=happened.seq, skip=0)
                 if time.monotonic() > deadline_s:
                     return at, False

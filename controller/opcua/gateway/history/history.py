@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _Codes: Final = ua.StatusCodes
+VALUE_BYTES: Final = 24  # a Double with status and time has 22
 READ_S: Final = 5.0  # what all pages of one request may take; a client waits 10 s and more
 THREADS: Final = 2  # numpy and SQLite leave the interpreter to others, so two keep the disk busy
 OF_ONE_SESSION: Final = 2  # requests of one session that are worked on at a time; the others wait
@@ -92,15 +93,18 @@ class Histories:
         deadline_s = time.monotonic() + READ_S
         try:
             with History(self._directory) as history:
-                return [_page(history, one, limit, deadline_s) for one in wanted]
+                return [_page(history, one, limit, deadline_s, n == 0) for n, one in enumerate(wanted)]
         except RecordError as error:
             log.warning("history cannot be read", error=str(error))
             return [Answer(one.code or _Codes.BadResourceUnavailable) for one in wanted]
 
 
-def _page(history: History, wanted: Wanted, limit: int, deadline_s: float) -> Answer:
+def _page(history: History, wanted: Wanted, limit: int, deadline_s: float, first: bool) -> Answer:
+    """first: of its request; the others wait for the next one when the time is up before their turn."""
     if wanted.read is None:
         return Answer(wanted.code)
+    if not first and time.monotonic() > deadline_s:
+        return Answer(0, wanted.read.nothing(), wanted.position, more=True)
     try:
         return wanted.read.page(history, wanted.position, limit, deadline_s)
     except Refused as refused:
@@ -127,10 +131,12 @@ async def history_read(gateway: Gateway, session: Session, request: ua.HistoryRe
         _wanted(gateway, session, node, details, asked.TimestampsToReturn, place)
         for place, node in enumerate(nodes)
     ]
-    limit = limits.values_per_history_read
+    most = limits.values_per_history_read
     if isinstance(details, ua.ReadEventDetails):
-        limit = limits.events_per_history_read
-    answers = await gateway.histories.pages(session, wanted, limit)
+        most = limits.events_per_history_read
+    bytes_max = min(session.max_response_bytes or limits.response_bytes, limits.response_bytes)
+    room = max(1, bytes_max // 2 // VALUE_BYTES // len(nodes))
+    answers = await gateway.histories.pages(session, wanted, min(most, room))
     most = limits.continuation_points
     return _response(
         [_result(session, one, answer, most) for one, answer in zip(wanted, answers, strict=True)]
@@ -285,7 +291,7 @@ def _at_time(tag: Tag, details: ua.ReadAtTimeDetails, most: int) -> AtTimeRead:
 def _result(session: Session, wanted: Wanted, answer: Answer, most: int) -> ua.HistoryReadResult:
     result = ua.HistoryReadResult(status_code(answer.status))
     result.HistoryData = answer.data
-    if answer.position is not None:
+    if answer.more:
         going_on = points.Continuation(wanted.node, wanted.read, answer.position)
         result.ContinuationPoint = points.put(session, going_on, most)
     return result

@@ -24,20 +24,23 @@ from controller.plant.tags import Kind, Tag
 from controller.record.chunks import Rows
 from controller.record.history import HOUR_NS, History
 
+_V: Final = ua.VariantType
+NONE: Final = points([], np.nan, 0)
 ROWS_MAX: Final = 2_000_000  # that one page is calculated from: 60 MB; 115 days of a value every 5 s
 AT_TIMES_A_STEP: Final = 100
 REPLACED_BY: Final = "heloop"
-_RESULTS: Final = {Result.DOUBLE: ua.VariantType.Double, Result.COUNT: ua.VariantType.Int32}
+_RESULTS: Final = {Result.DOUBLE: _V.Double, Result.COUNT: _V.Int32}
 _TEXT_AGGREGATES: Final = frozenset({"Interpolative", "Count", "Start", "End"})
 _STEPPED: Final = frozenset({Kind.DISCRETE, Kind.STATE, Kind.WORD, Kind.TEXT})
 
 
 class Answer(NamedTuple):
-    """status: of the read; position: where the next page goes on, None at the end."""
+    """status: of the read; position: where the next page goes on. more: there is a next page."""
 
     status: int
     data: ua.ExtensionObject | None = None
     position: Any = None
+    more: bool = False
 
 
 class Refused(Exception):
@@ -49,9 +52,18 @@ class Refused(Exception):
 
 
 class Read(Protocol):
-    """page: the next values, at most `limit`, in a thread. Raises Refused, RecordError, sqlite3.Error."""
+    """page: the next values, at most `limit`, in a thread. Raises Refused, RecordError, sqlite3.Error.
+
+    nothing: a page without values, for when there was no time to begin.
+    """
+
+    def nothing(self) -> ua.ExtensionObject: ...
 
     def page(self, history: History, position: Any, limit: int, deadline_s: float) -> Answer: ...
+
+
+def no_values() -> ua.ExtensionObject:
+    return wire.history_data(NONE, _V.Double)
 
 
 def is_stepped(tag: Tag) -> bool:
@@ -80,6 +92,9 @@ class RawRead:
     tag: Tag
     what: raw.Wanted
 
+    def nothing(self) -> ua.ExtensionObject:
+        return wire.modified_data(NONE, NONE.time_ns, "", _V.Double) if self.what.modified else no_values()
+
     def page(self, history: History, position: Any, limit: int, deadline_s: float) -> Answer:
         records = Records(history, self.tag.name, deadline_s)
         found = raw.page(self.what, position, records, limit)
@@ -90,7 +105,7 @@ class RawRead:
         else:
             data = wire.history_data(found.points, kind, records.texts)
         nothing = not len(found.points.time_ns) and found.next is None and position is None
-        return Answer(GOOD_NO_DATA if nothing else 0, data, found.next)
+        return Answer(GOOD_NO_DATA if nothing else 0, data, found.next, found.next is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +118,9 @@ class ProcessedRead:
     interval_ms: float
     aggregate: Aggregate
     setup: Setup
+
+    def nothing(self) -> ua.ExtensionObject:
+        return no_values()
 
     def page(self, history: History, position: Any, limit: int, deadline_s: float) -> Answer:
         records = Records(history, self.tag.name, deadline_s)
@@ -121,7 +139,7 @@ class ProcessedRead:
         told += len(intervals)
         more = told < count(self.start_ns, self.end_ns, self.interval_ms)
         kind = _RESULTS.get(self.aggregate.result, tag_type(self.tag).kind)
-        return Answer(0, wire.history_data(answer, kind, records.texts), told if more else None)
+        return Answer(0, wire.history_data(answer, kind, records.texts), told, more)
 
     def _calculated(self, records: Records, around: Rows, intervals: Intervals) -> Points:
         rows = with_standing(around, records.until_ns)
@@ -136,6 +154,9 @@ class AtTimeRead:
     times_ns: tuple[int, ...]
     simple_bounds: bool
 
+    def nothing(self) -> ua.ExtensionObject:
+        return no_values()
+
     def page(self, history: History, position: Any, limit: int, deadline_s: float) -> Answer:
         records = Records(history, self.tag.name, deadline_s)
         told = position or 0
@@ -149,7 +170,7 @@ class AtTimeRead:
                 break
         answer = Points(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
         data = wire.history_data(answer, tag_type(self.tag).kind, records.texts)
-        return Answer(0, data, told if told < len(self.times_ns) else None)
+        return Answer(0, data, told, told < len(self.times_ns))
 
     def _at(self, records: Records, times_ns: Times) -> Points:
         """In the order asked for; times that lie close together are looked up together."""
