@@ -146,6 +146,16 @@ def test_nothing_is_held_through_a_time_in_which_the_service_did_not_run() -> No
     assert list(held.due(T0 + 600 * S)) == []
 
 
+def test_a_full_period_that_ends_within_a_block_is_written_with_the_next() -> None:
+    held = Held(60.0)
+    minute = T0 // (60 * S) * 60 * S
+    held.take(rows((1, 5.0, 0, 0)), minute)
+    for start in range(1, 58, 8):
+        assert list(held.due(minute + start * S)) == []
+        held.take(rows((2, 1.0, 0, start * S)), minute + (start + 7) * S)
+    assert [at_ns for at_ns, _ in held.due(minute + 65 * S)] == [minute + 60 * S]
+
+
 def test_what_is_held_survives_a_restart_bit_for_bit() -> None:
     held, again = Held(60.0), Held(60.0)
     held.take(rows((1, math.nan, 0x80050000, 0), (3, 2.5, 0, 5), texts=(TextSample(4, "x", 0, T0),)), T0)

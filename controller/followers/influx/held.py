@@ -43,6 +43,8 @@ class Held:
 
     def take(self, rows: Samples, last_ns: int) -> None:
         """The rows of a block, received at last_ns."""
+        if not self.seen_ns:
+            self._done = last_ns // self.period_ns
         self.seen_ns = last_ns
         highest = max(int(rows.tags.max(initial=0)), max((text.tag for text in rows.texts), default=0))
         if highest >= len(self._last_ns):
