@@ -6,8 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from asyncua import ua
+from asyncua.ua.ua_binary import variant_to_binary
 
 from controller.opcua.gateway.session import Caller
+
+
+class Shared(ua.Variant):
+    """A value that many events have, such as 'Enabled': encoded once. Never changed once it is made."""
+
+    __slots__ = ("_binary",)
+
+    @property
+    def binary(self) -> bytes:
+        try:
+            return self._binary
+        except AttributeError:
+            self._binary: bytes = variant_to_binary(self)
+            return self._binary
+
 
 # A field's browse path with '/' between names, for example 'EventId', 'AckedState/Id'. '' with
 # condition=True is the ConditionId (Part 9, 5.5.2: empty path and the NodeId attribute).

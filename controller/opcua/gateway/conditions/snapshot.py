@@ -22,14 +22,15 @@ from alarms.shelving import Cover, longest_s
 from controller.opcua.certificates import WARN_DAYS, Certificate
 from controller.opcua.gateway.conditions.shapes import Shape
 from controller.opcua.gateway.conditions.types import STATES, Kind, Reading, condition_class, present
+from controller.opcua.gateway.event import Shared
 
 VT = ua.VariantType
-NOTHING: Final = ua.Variant()
-TRUE: Final = ua.Variant(True, VT.Boolean)
-FALSE: Final = ua.Variant(False, VT.Boolean)
+NOTHING: Final = Shared()
+TRUE: Final = Shared(True, VT.Boolean)
+FALSE: Final = Shared(False, VT.Boolean)
 NO_TIME: Final = NOTHING
-NO_BRANCH: Final = ua.Variant(ua.NodeId(), VT.NodeId)
-_NO_TEXT: Final = ua.Variant(ua.LocalizedText(), VT.LocalizedText)
+NO_BRANCH: Final = Shared(ua.NodeId(), VT.NodeId)
+_NO_TEXT: Final = Shared(ua.LocalizedText(), VT.LocalizedText)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _WORDS: Final = {  # (true, false): the words of Part 9 for two-state variables (Annex A has them in English)
     "EnabledState": ("Enabled", "Disabled"),
@@ -82,7 +83,7 @@ class Standing:
 
 
 def text(words: str) -> ua.Variant:
-    return ua.Variant(ua.LocalizedText(words, "en"), VT.LocalizedText)
+    return Shared(ua.LocalizedText(words, "en"), VT.LocalizedText)
 
 
 @lru_cache(maxsize=1024)
@@ -90,20 +91,20 @@ def at(utc_ns: int) -> ua.Variant:
     """A UtcTime; null for 'never'. One notification says the same few times in many fields."""
     if not utc_ns:
         return NO_TIME
-    return ua.Variant(_EPOCH + timedelta(microseconds=utc_ns // 1000), VT.DateTime)
+    return Shared(_EPOCH + timedelta(microseconds=utc_ns // 1000), VT.DateTime)
 
 
 @lru_cache(maxsize=64)
 def status(code: int) -> ua.Variant:
-    return ua.Variant(ua.StatusCode(ua.UInt32(code)), VT.StatusCode)
+    return Shared(ua.StatusCode(ua.UInt32(code)), VT.StatusCode)
 
 
 def node(number: int) -> ua.Variant:
-    return ua.Variant(ua.NodeId(ua.Int32(number)), VT.NodeId)
+    return Shared(ua.NodeId(ua.Int32(number)), VT.NodeId)
 
 
 def duration(seconds: float) -> ua.Variant:
-    return ua.Variant(seconds * 1000.0, VT.Double)
+    return Shared(seconds * 1000.0, VT.Double)
 
 
 _SAID: Final = {name: {True: text(yes), False: text(no)} for name, (yes, no) in _WORDS.items()}
@@ -129,10 +130,10 @@ def _of_certificate(der: bytes) -> dict[str, ua.Variant]:
     """The server's own, though the alarm may stand for another's: the message says whose it is."""
     ends = Certificate(der).not_after if der else None
     return {
-        "ExpirationDate": NO_TIME if ends is None else ua.Variant(ends, VT.DateTime),
+        "ExpirationDate": NO_TIME if ends is None else Shared(ends, VT.DateTime),
         "ExpirationLimit": duration(WARN_DAYS * 86_400.0),
         "CertificateType": node(ua.ObjectIds.RsaSha256ApplicationCertificateType),
-        "Certificate": ua.Variant(der or None, VT.ByteString),
+        "Certificate": Shared(der or None, VT.ByteString),
     }
 
 
@@ -178,16 +179,14 @@ class Form:
         fields["EventId"] = ua.Variant(said.event or None, VT.ByteString)
         fields["Time"] = fields["ReceiveTime"] = at(said.utc_ns)
         fields["Message"] = text(said.text)
-        fields["BranchId"] = (
-            NO_BRANCH if branch is None else ua.Variant(self._branch_node(branch.id), VT.NodeId)
-        )
+        fields["BranchId"] = NO_BRANCH if branch is None else Shared(self._branch_node(branch.id), VT.NodeId)
         interesting = retained(facts) if branch is None else not standing.over
         fields["Retain"] = TRUE if interesting else FALSE
         fields["Quality"] = status(shown.quality)
         fields["Quality/SourceTimestamp"] = fields["Time"]
         fields["Comment"] = text(shown.comment.text) if shown.comment.text else _NO_TEXT
         fields["Comment/SourceTimestamp"] = at(shown.comment.utc_ns)
-        fields["ClientUserId"] = ua.Variant(said.user or _last_user(shown), VT.String)
+        fields["ClientUserId"] = Shared(said.user or _last_user(shown), VT.String)
         self._people(fields, shown)
         self._activity(fields, shown, standing, said)
         self._covers(fields, shown, standing, said)
@@ -201,21 +200,21 @@ class Form:
         alarm, kind = self.alarm, self.kind
         class_id, class_name = condition_class(alarm)
         fields = {
-            "EventType": ua.Variant(kind.id, VT.NodeId),
-            "SourceNode": ua.Variant(source, VT.NodeId),
-            "SourceName": ua.Variant(alarm.source or alarm.id, VT.String),
-            "Severity": ua.Variant(self.severity, VT.UInt16),
-            "ConditionClassId": ua.Variant(class_id, VT.NodeId),
+            "EventType": Shared(kind.id, VT.NodeId),
+            "SourceNode": Shared(source, VT.NodeId),
+            "SourceName": Shared(alarm.source or alarm.id, VT.String),
+            "Severity": Shared(self.severity, VT.UInt16),
+            "ConditionClassId": Shared(class_id, VT.NodeId),
             "ConditionClassName": text(class_name),
-            "ConditionSubClassId": ua.Variant([], VT.NodeId, is_array=True),
-            "ConditionSubClassName": ua.Variant([], VT.LocalizedText, is_array=True),
-            "ConditionName": ua.Variant(alarm.id, VT.String),
+            "ConditionSubClassId": Shared([], VT.NodeId, is_array=True),
+            "ConditionSubClassName": Shared([], VT.LocalizedText, is_array=True),
+            "ConditionName": Shared(alarm.id, VT.String),
             "SupportsFilteredRetain": FALSE,
-            "LastSeverity": ua.Variant(0, VT.UInt16),
+            "LastSeverity": Shared(0, VT.UInt16),
             "LastSeverity/SourceTimestamp": NO_TIME,
             "EnabledState": _SAID["EnabledState"][alarm.enabled],
             "EnabledState/Id": TRUE if alarm.enabled else FALSE,
-            "InputNode": ua.Variant(ua.NodeId() if kind.tag is None else node_of(kind.tag), VT.NodeId),
+            "InputNode": Shared(ua.NodeId() if kind.tag is None else node_of(kind.tag), VT.NodeId),
             "MaxTimeShelved": duration(longest_s(Cover.SHELF, alarm.priority)),
             "OnDelay": duration(alarm.on_delay_s),
             "OffDelay": duration(alarm.off_delay_s),
@@ -224,9 +223,9 @@ class Form:
             fields["ReAlarmTime"] = duration(alarm.realarm_s)
         for name, limit in kind.limits.items():
             fields[f"{name}Limit"] = _number(limit if isinstance(limit, float | int) else None)
-            fields[f"Severity{name}"] = ua.Variant(self.severity, VT.UInt16)
+            fields[f"Severity{name}"] = Shared(self.severity, VT.UInt16)
             if kind.deadband is not None:
-                fields[f"{name}Deadband"] = ua.Variant(float(kind.deadband), VT.Double)
+                fields[f"{name}Deadband"] = Shared(float(kind.deadband), VT.Double)
         self._of_type(fields, node_of)
         return fields
 
@@ -235,13 +234,13 @@ class Form:
         kind = self.kind
         if kind.type.endswith("DeviationAlarmType"):
             setpoint = ua.NodeId() if kind.setpoint is None else node_of(kind.setpoint)
-            fields["SetpointNode"] = ua.Variant(setpoint, VT.NodeId)
+            fields["SetpointNode"] = Shared(setpoint, VT.NodeId)
         if kind.type == "DiscrepancyAlarmType":
             assert kind.target is not None, "a discrepancy follows a command"
-            fields["TargetValueNode"] = ua.Variant(node_of(kind.target), VT.NodeId)
+            fields["TargetValueNode"] = Shared(node_of(kind.target), VT.NodeId)
             fields["ExpectedTime"] = duration(kind.within_s or 0.0)
         if kind.type in OFF_NORMAL:
-            fields["NormalState"] = ua.Variant(ua.NodeId(), VT.NodeId)
+            fields["NormalState"] = Shared(ua.NodeId(), VT.NodeId)
         if kind.type == "CertificateExpirationAlarmType":
             fields.update(_of_certificate(self._certificate))
 
@@ -361,7 +360,7 @@ def _last_user(facts: Facts) -> str:
 
 
 def _number(value: Any) -> ua.Variant:
-    return NOTHING if value is None else ua.Variant(float(value), VT.Double)
+    return NOTHING if value is None else Shared(float(value), VT.Double)
 
 
 def _state(fields: dict[str, ua.Variant], name: str, value: bool, utc_ns: int) -> None:

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from asyncua import ua
 from asyncua.ua.ua_binary import variant_to_binary
 
-from controller.opcua.gateway.event import PlantEvent
+from controller.opcua.gateway.event import PlantEvent, Shared
 from controller.opcua.gateway.subscriptions.conversion import Term, term_of
 
 CONDITION_ID: Final = ""  # the path of the ConditionId: empty, with the NodeId attribute (Part 9, 5.5.2)
@@ -62,7 +62,11 @@ class Subject:
         known = self._encoded.get(path)
         if known is None:
             variant = self.variant(path)
-            known = self._encoded[path] = _NULL if variant is None else variant_to_binary(variant)
+            if isinstance(variant, Shared):
+                known = variant.binary
+            else:
+                known = _NULL if variant is None else variant_to_binary(variant)
+            self._encoded[path] = known
         return known
 
     def rendered(self, filter_: EventRendering) -> bytes | None:
