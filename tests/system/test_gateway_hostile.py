@@ -274,6 +274,8 @@ HOSTILE_VALUES = {
     "variants in variants": _deep_variant(12_000),
     "structures in structures": _deep_structure(40),
     "a matrix of nothing": b"\xc6" + struct.pack("<i", 0) + struct.pack("<3i", 2, 2**30, 2**30),
+    "a matrix to be filled up": b"\xc6" + struct.pack("<7i", 1, 5, 4, 9, 111, 10, 100),
+    "a matrix turned inside out": b"\xc6" + struct.pack("<5i", 1, 5, 2, -1, -1),
     "bytes that are not there": b"\x0f" + struct.pack("<i", 2**31 - 1),
     "a structure without its body": b"\x16" + ua_binary.nodeid_to_binary(ua.FourByteNodeId(597)) + b"\x00",
 }

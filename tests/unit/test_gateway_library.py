@@ -8,6 +8,7 @@ import importlib.metadata
 import struct
 import typing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asyncua import ua
@@ -45,6 +46,22 @@ def test_an_array_of_nulls_costs_what_it_announces() -> None:
     buffer = bounded(b"\x80" + struct.pack("<i", 2**31 - 1), 1_000, 4)
     with pytest.raises(Fault):
         ua_binary.variant_from_binary(buffer)
+
+
+@pytest.mark.parametrize(
+    ("flat", "dimensions"), [([1, 2], [3]), ([1, 2], [2, 2]), ([1], [-1, -1]), ([], [-1])]
+)
+def test_dimensions_of_another_array_are_refused(flat: list[int], dimensions: list[int]) -> None:
+    """What is decoded has the size it says; found by fuzzing."""
+    value = ua.Variant(flat, ua.VariantType.Int32, dimensions, is_array=True)
+    with pytest.raises(ua.UaError):
+        ua_binary.variant_from_binary(bounded(ua_binary.variant_to_binary(value), 100, 4))
+
+
+@pytest.mark.parametrize("matrix", [[[1, 2], [3, 4]], [[[1], [2]]], [[1, 2, 3]]])
+def test_a_matrix_comes_as_it_was_sent(matrix: list[Any]) -> None:
+    value = ua.Variant(matrix, ua.VariantType.Int32)
+    assert ua_binary.variant_from_binary(bounded(ua_binary.variant_to_binary(value), 100, 4)).Value == matrix
 
 
 def test_no_list_has_elements_without_bytes() -> None:

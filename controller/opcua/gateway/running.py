@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -49,6 +50,7 @@ from controller.opcua.gateway.values import Values
 from controller.plant.plant import Plant
 from controller.record.errors import RecordError
 
+SWITCH_S: Final = 0.0005  # until a thread (codec, history) hands the interpreter back to the loop
 JOURNAL_S: Final = 1.0
 PEOPLE_S: Final = 2.0
 TABLES: Final[Sequence[Services]] = (
@@ -92,6 +94,7 @@ async def run_gateway(
 
     Raises OSError for a port in use, and what `entrance` does.
     """
+    sys.setswitchinterval(SWITCH_S)
     async with serving(plant, data, settings, demo=demo) as running:
         on_ready(running.listening.url)
         await asyncio.get_running_loop().create_future()
