@@ -123,12 +123,13 @@ def _read(folder: Path, draft: Draft, digest: hashlib._Hash) -> None:
             read_plc(found, draft)
             _declare_unread(found, folder, draft)
     _warn_of_strays(folder, main, draft)
-    if (folder / INTERLOCK_FILE).is_file() and (found := document(INTERLOCK_FILE)) is not None:
-        read_interlocks(found, draft)
-    if (folder / ALARM_FILE).is_file() and (found := document(ALARM_FILE)) is not None:
-        read_alarms(found, draft)
-    if (folder / MIMIC_FILE).is_file() and (found := document(MIMIC_FILE)) is not None:
-        read_mimic(found, draft)
+    for name, read in (
+        (INTERLOCK_FILE, read_interlocks),
+        (ALARM_FILE, read_alarms),
+        (MIMIC_FILE, read_mimic),
+    ):
+        if (folder / name).is_file() and (found := document(name)) is not None:
+            read(found, draft)
 
 
 def _warn_of_strays(folder: Path, main: Document, draft: Draft) -> None:

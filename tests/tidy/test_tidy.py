@@ -25,6 +25,7 @@ LAYERS = [
         "controller.schedule",
         "controller.runtime",
         "controller.supervise",
+        "controller.watchdog",
     },
     {
         "controller.opcua",
