@@ -240,7 +240,7 @@ async def over_the_wire(
         port = server.bserver._server.sockets[0].getsockname()[1]
         figures = []
         for url, node in ((rig.url, of_plant(NAME)), (f"opc.tcp://127.0.0.1:{port}", peers_node)):
-            async with Client(url, timeout=60) as client:
+            async with Client(url, timeout=60, watchdog_intervall=60) as client:
                 reads = client.get_node(node)
                 one = lambda reads=reads: reads.read_raw_history(START, day.end, return_bounds=False)  # noqa: E731
                 assert len(await one()) >= len(day.values)
