@@ -221,3 +221,25 @@ async def test_what_happens_at_the_door_is_told_for_audit() -> None:
             await one.ask(asked)
         refused = next(one for one in heard if one.what is What.ACTIVATED)
         assert (refused.code, refused.user) == (CODES.BadIdentityTokenRejected, "")
+
+
+async def test_large_requests_of_one_connection_go_one_by_one() -> None:
+    """Else sixteen of a megabyte each would be in memory, and their answers with them."""
+    at_work = [0, 0]
+
+    async def slow(_: Any, __: Any, request: ua.ReadRequest) -> Any:
+        at_work[0] += 1
+        at_work[1] = max(at_work)
+        await asyncio.sleep(0.02)
+        at_work[0] -= 1
+        return ua.ReadResponse()
+
+    async with bare(tables=[{ua.ReadRequest: slow}]) as gateway, opened(gateway.listening.port) as one:
+        await logged_in(gateway, one)
+        asked = ua.ReadRequest()
+        asked.Parameters.NodesToRead = [ua.ReadValueId(ua.NodeId("x" * 40, 1), 13)] * 400
+        for _ in range(6):
+            one.put(asked)
+        for _ in range(6):
+            assert outcome(await one.answer()) == (0, 0)
+        assert at_work[1] == 1

@@ -26,8 +26,8 @@ class Limits:
 
     # --- connections (Part 6, 7.1) ---
     connections: int = 300  # three times the sessions, so that a client may reconnect before its old one goes
-    openings_per_s: float = 20.0  # RSA takes about 2 ms each: one peer can keep 4 % of a core busy, no more
-    openings_burst: int = 100  # a terminal server's clients come back at once after a restart of ours
+    openings_per_s: float = 50.0  # RSA takes about 2 ms each: one peer can keep 10 % of a core busy, no more
+    openings_burst: int = 300  # a terminal server's clients come back at once after a restart of ours
     chunk_bytes: int = 65_536
     message_bytes: int = 1024 * 1024  # 5,000 items of a CreateMonitoredItems request take 0.4 MB
     opening_bytes: int = 65_536  # without an activated session: certificates and tokens, nothing larger
@@ -39,6 +39,7 @@ class Limits:
     stall_s: float = 20.0  # answers that nobody reads
     unsent_bytes: int = 1024 * 1024  # beyond this nothing more is read from the peer until it has read
     in_work: int = 16  # requests of one connection that are being answered; the next are not read meanwhile
+    in_work_bytes: int = 16_384  # the same in bytes, before one more is begun: large requests go one by one
     token_s_min: float = 60.0
     token_s_max: float = 3_600.0
     # --- decoding ---

@@ -71,6 +71,7 @@ class Connection(asyncio.Protocol):
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening = False
         self._again = False
+        self._work_bytes = 0
         self._reading = True
         self._malformed = 0
         now_s = shared.now_s()
@@ -150,7 +151,8 @@ class Connection(asyncio.Protocol):
     def _busy(self) -> bool:
         """Nothing more is taken from the peer for now; it is us who are slow, or its own reading."""
         limits = self._shared.limits
-        return self._opening or self._stalled_s is not None or len(self._tasks) >= limits.in_work
+        at_work = len(self._tasks) >= limits.in_work or self._work_bytes >= limits.in_work_bytes
+        return at_work or self._opening or self._stalled_s is not None
 
     def _advance(self) -> None:
         """Takes the chunks that are there, up to one whole message; the next when others had their turn."""
@@ -253,10 +255,12 @@ class Connection(asyncio.Protocol):
             self._shared.dispatcher.answer(self, message), name="opcua request"
         )
         self._tasks.add(task)
+        self._work_bytes += len(message.body)
         task.add_done_callback(lambda done: self._ended(done, message))
 
     def _ended(self, task: asyncio.Task[None], message: Message) -> None:
         self._tasks.discard(task)
+        self._work_bytes -= len(message.body)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._shared.dispatcher.failed(self, message, error)
         if self._closing_s is None and not self.closed:
