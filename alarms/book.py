@@ -206,7 +206,8 @@ def _open(branches: tuple[Branch, ...]) -> tuple[Branch, ...]:
 
 
 def _commented(facts: Facts, record: Recorded) -> Facts:
-    text = record.data.get("reason", "")
+    """What was said of the present activation; of an earlier one alone it is said there."""
+    text = record.data.get("reason", "") if record.data.get("trunk", True) else ""
     return facts._replace(comment=Comment(record.data["user"], text, record.utc_ns)) if text else facts
 
 

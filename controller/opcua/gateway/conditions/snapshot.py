@@ -8,7 +8,7 @@ facts is added. The result is never changed. Paths are browse paths with '/' bet
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
@@ -175,6 +175,7 @@ class Form:
     ) -> Mapping[str, ua.Variant]:
         """Everything about the alarm's present activation, or about an earlier one that waits."""
         shown = facts if branch is None else of_branch(facts, branch)
+        standing = standing if branch is None else replace(standing, suppressed_by="")
         fields = dict(self.static)
         fields["EventId"] = ua.Variant(said.event or None, VT.ByteString)
         fields["Time"] = fields["ReceiveTime"] = at(said.utc_ns)
@@ -335,8 +336,15 @@ def retained(facts: Facts) -> bool:
 
 
 def of_branch(facts: Facts, branch: Branch) -> Facts:
-    """An earlier activation as it was when the alarm came again; covers are the alarm's as a whole."""
+    """An earlier activation as it was when the alarm came again.
+
+    Covers, quality and suppression are the alarm's as it is now, and change with it: its own events say them.
+    """
     return facts._replace(
+        shelf=None,
+        suppressed=None,
+        out_of_service=None,
+        quality=0,
         active=False,
         acknowledged=branch.acknowledged,
         confirmed=branch.confirmed,
