@@ -97,7 +97,7 @@ async def stock(tags: int) -> AsyncIterator[Plant]:
         node = ua.NodeId(f"T{at:04d}", 2)
         await server.nodes.objects.add_variable(node, f"2:T{at:04d}", 1.0, ua.VariantType.Double)
         nodes.append(node)
-    alarms = await server.get_event_generator(ua.ObjectIds.ExclusiveLevelAlarmType)
+    alarms = await server.get_event_generator()  # BaseEventType: less to send than our alarms
     async with server:
         port = server.bserver._server.sockets[0].getsockname()[1]
         yield Stock(server, nodes, alarms, f"opc.tcp://127.0.0.1:{port}")

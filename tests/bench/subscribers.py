@@ -45,8 +45,9 @@ class Subscriber:
         number = (await asking.subscribe(interval_ms)).SubscriptionId
         if events:
             fields = ("EventId", "EventType", "SourceName", "Time", "Message", "Severity")
-            of_type = ua.LiteralOperand(ua.Variant(ua.NodeId(ua.ObjectIds.BaseEventType)))
-            where = ua.ContentFilter([ua.ContentFilterElement(ua.FilterOperator.OfType, [of_type])])
+            severe = [*select("Severity"), ua.LiteralOperand(ua.Variant(1, ua.VariantType.UInt16))]
+            operator = ua.FilterOperator.GreaterThanOrEqual  # asyncua's server knows OfType without subtypes
+            where = ua.ContentFilter([ua.ContentFilterElement(operator, severe)])
             wanted = ua.EventFilter(select(*fields), where)
             await asking.monitor(number, ua.NodeId(2253), attribute=12, filter_=wanted, QueueSize=5000)
         for first in range(0, 0 if events else len(self.got) - 1, AT_ONCE):

@@ -252,3 +252,14 @@ async def test_a_storm_is_spread_and_complete() -> None:
             got.setdefault(result.SubscriptionId, []).extend(texts(events_of(result)))
         await sending
         assert all(each == [str(at) for at in range(600)] for each in got.values())
+
+
+async def test_event_items_are_few_and_so_are_those_of_all_subscriptions_of_a_session() -> None:
+    async with served() as gateway, gateway.rig.client(mode=None) as client:
+        asking, number, _ = await listening(client)
+        other = (await asking.subscribe()).SubscriptionId
+        nodes = [SERVER] * 30
+        first = await asking.monitor(number, *nodes, attribute=EVENTS, filter_=filtered())
+        then = await asking.monitor(other, *nodes, attribute=EVENTS, filter_=filtered())
+        assert codes(first) == [StatusCodes.Good] * 30
+        assert codes(then) == [StatusCodes.Good] * 19 + [StatusCodes.BadTooManyMonitoredItems] * 11

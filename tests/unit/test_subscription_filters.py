@@ -303,8 +303,9 @@ def test_a_bad_where_clause_is_refused_with_its_reason(
 def test_a_back_reference_and_a_filter_without_end_are_refused() -> None:
     back = [(Op.Not, ref(1)), (Op.Not, ref(0))]
     many = [(Op.Not, lit(True))] * 201
-    wide = [(Op.InList, *[lit(1)] * 1_001)]
-    for elements in (back, many, wide):
+    wide = [(Op.InList, *[lit(1)] * 501)]
+    long = [(Op.Like, attr("SourceName"), lit("%" * 4_097))]
+    for elements in (back, many, wide, long):
         with pytest.raises(FilterRefused):
             event_filter(wanted(*elements), SPACE)
     for nothing in (None, ua.ExtensionObject(), ua.DataChangeFilter(), wanted(select=[])):

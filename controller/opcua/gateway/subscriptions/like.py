@@ -6,6 +6,7 @@ Clients choose the patterns, so no regular expression is made of them: this matc
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 
@@ -29,6 +30,7 @@ MANY: Final = _Any()
 Pattern = tuple[One | _Any, ...]
 
 
+@lru_cache(maxsize=256)
 def parse(pattern: str) -> Pattern:
     """An unclosed [ and a \\ at the end stand for themselves."""
     parts: list[One | _Any] = []

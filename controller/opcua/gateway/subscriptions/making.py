@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from controller.opcua.gateway.subscriptions.subscription import Subscription
     from controller.opcua.gateway.subscriptions.subscriptions import Subscriptions
 
-# An event item holds a queue of its own; the areas and PLCs of a plant are some dozens.
-EVENT_ITEMS_MAX: Final = 200
+# Of a session. Each looks at every event; the areas and PLCs of a plant are some dozens.
+EVENT_ITEMS_MAX: Final = 50
 SAMPLING_MAX_MS: Final = 3_600_000.0
 _SUBSCRIBE_TO_EVENTS: Final = 0x01
 _READ: Final = 0x01
@@ -78,10 +78,17 @@ def _event_item(
         raise Fault(StatusCodes.BadAttributeIdInvalid)
     if notifier.Value is None or not (notifier.Value.Value or 0) & _SUBSCRIBE_TO_EVENTS:
         raise Fault(StatusCodes.BadNotSupported)
-    if subscription.event_items >= EVENT_ITEMS_MAX:
+    if _event_items(subscription) >= EVENT_ITEMS_MAX:
         raise Fault(StatusCodes.BadTooManyMonitoredItems)
     filter_, result = event_filter(asked.RequestedParameters.Filter, subscriptions.space)
     return EventItem(subscription, number, asked.ItemToMonitor, filter_, subscriptions.space), result
+
+
+def _event_items(subscription: Subscription) -> int:
+    """How many its session has."""
+    if subscription.queue is None:
+        return subscription.event_items
+    return sum(one.event_items for one in subscription.queue.subscriptions.values())
 
 
 def _data_item(
