@@ -35,7 +35,7 @@ class Whole:
         return self.running.listening.url
 
     @asynccontextmanager
-    async def client(self, user: str | None = None) -> AsyncIterator[Client]:
+    async def client(self, user: str | None = None, password: str = "") -> AsyncIterator[Client]:
         """asyncua's client with encryption; the demo's user of that role, or nobody."""
         client = Client(self.url, timeout=PATIENCE_S)
         client.application_uri = CLIENT_URI
@@ -48,7 +48,7 @@ class Whole:
         )
         if user is not None:
             client.set_user(user)
-            client.set_password(f"demo-{user}")
+            client.set_password(password or f"demo-{user}")
         async with client:
             yield client
 

@@ -296,3 +296,29 @@ async def test_requests_over_the_limit_are_refused_as_a_whole(tmp_path: Path) ->
         nodes = [client.get_node(node("PT-303"))] * 4
         assert await refusal(client.read_values(nodes)) == Codes.BadTooManyOperations
         assert len(await client.read_values(nodes[:3])) == 3
+
+
+async def test_a_wrong_password_is_a_supervisors_audit_event_and_in_the_journal(tmp_path: Path) -> None:
+    async with whole(tmp_path) as here:
+        heard: list[Any] = []
+
+        class Listener:
+            def event_notification(self, event: Any) -> None:
+                heard.append(event)
+
+        async with here.client("supervisor") as client:
+            subscription = await client.create_subscription(100, Listener())
+            kind = client.get_node(standard(_ID.AuditActivateSessionEventType))
+            await subscription.subscribe_events(standard(_ID.Server), kind)
+            with pytest.raises(UaStatusCodeError):
+                async with here.client("engineer", "not it"):
+                    pass
+            await here.when(lambda: any("engineer" in str(event.Message.Text) for event in heard))
+
+        def recorded() -> list[Any]:
+            with here.behind.journal.reader() as reader:
+                return [one for one in reader.events() if one.kind == "gateway.login_refused"]
+
+        (entry, *_) = await here.when(recorded)
+        assert (entry.data["user"], entry.data["door"]) == ("engineer", "opcua")
+        assert "not it" not in str(entry)

@@ -39,6 +39,23 @@ async def test_wrong_use_is_not_tried_again() -> None:
     assert supervisor.restarts == {}
 
 
+async def test_a_front_door_that_is_refused_takes_nobody_along() -> None:
+    again = asyncio.Event()
+
+    def hear(_: str, line: str) -> None:
+        if "ended with exit code 2; starting again" in line:
+            again.set()
+
+    supervisor = Supervisor(hear)
+    door = Child("gateway", ["check", "no-such-plant"], required=False)
+    task = asyncio.create_task(supervisor.keep(door))
+    await asyncio.wait_for(again.wait(), 60)
+    assert not task.done()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 async def test_a_stopped_supervisor_leaves_no_process() -> None:
     started = asyncio.Event()
     supervisor = Supervisor(lambda *_: started.set())
