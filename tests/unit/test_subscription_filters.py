@@ -36,6 +36,7 @@ from controller.opcua.plc.wire import node_id
 BASE, CONDITION, ALARM, TRIP = (node_id(n) for n in (2041, 2782, 2915, 10751))
 SUBTYPE, COMPONENT, PROPERTY, HIERARCHICAL = (node_id(n) for n in (45, 47, 46, 33))
 NULL = ua.Variant(None)
+NEON = UUID("12345678-1234-5678-1234-567812345678")
 
 
 @dataclass
@@ -396,6 +397,48 @@ def test_like_patterns_that_are_not_closed_stand_for_themselves() -> None:
     )  # a backtracking matcher never ends here
 
 
+KINDS = ua.VariantType
+anything = st.one_of(
+    st.sampled_from(
+        [
+            NULL,
+            ua.Variant(ua.LocalizedText(None)),
+            ua.Variant(ua.QualifiedName(None)),
+            ua.Variant(ua.NodeId()),
+            ua.Variant(ua.ExpandedNodeId("A", 1, NamespaceUri="urn:a", ServerIndex=3)),
+            ua.Variant([], KINDS.Double),
+            ua.Variant([[1, 2], [3, 4]], KINDS.Int32),
+            ua.Variant([ua.LocalizedText("a")], KINDS.LocalizedText),
+            ua.Variant(ua.Range(1, 2), KINDS.ExtensionObject),
+            ua.Variant(ua.DataValue(ua.Variant(1)), KINDS.DataValue),
+            ua.Variant(ua.Variant(1), KINDS.Variant),
+            ua.Variant(datetime(2026, 1, 1), KINDS.DateTime),  # noqa: DTZ001
+            ua.Variant(NEON, KINDS.Guid),
+            ua.Variant(ua.StatusCode(0x80050000)),
+        ]
+    ),
+    st.floats().map(lambda value: ua.Variant(value, KINDS.Double)),
+    st.floats(width=32).map(lambda value: ua.Variant(value, KINDS.Float)),
+    st.integers(-(2**63), 2**63 - 1).map(lambda value: ua.Variant(value, KINDS.Int64)),
+    st.integers(0, 40).map(lambda value: ua.Variant(node_id(value))),
+    st.text(max_size=12).map(ua.Variant),
+    st.sampled_from(["1e999", "9" * 5000, "ns=1;i=x", "0000-00-00", "[", "%[^"]).map(ua.Variant),
+    st.binary(max_size=20).map(lambda value: ua.Variant(value, KINDS.ByteString)),
+)
+
+
+@given(st.sampled_from(list(Op)), st.lists(anything, min_size=1, max_size=4), st.sampled_from(sorted(FIELDS)))
+def test_no_filter_makes_an_error(operator: Op, literals: list[ua.Variant], path: str) -> None:
+    """Refused when it is made, or TRUE, FALSE or NULL for the event."""
+    operands: list[Any] = [ua.LiteralOperand(one) for one in literals]
+    for chosen in (operands, [attr(path), *operands[1:]]):
+        try:
+            made, _ = event_filter(wanted((Op.Not, ref(1)), (operator, *chosen)), SPACE)
+        except FilterRefused:
+            continue
+        assert made.passes(Subject(EVENT, SPACE)) in {True, False}
+
+
 ORDER = [11, 10, 8, 9, 6, 7, 4, 5, 2, 3]  # Double first
 RANGES = {2: (-128, 127), 3: (0, 255), 4: (-(2**15), 2**15 - 1), 5: (0, 65535), 6: (-(2**31), 2**31 - 1)}
 RANGES |= {7: (0, 2**32 - 1), 8: (-(2**63), 2**63 - 1), 9: (0, 2**64 - 1)}
@@ -427,9 +470,6 @@ def test_equals_is_symmetric_for_all_pairs() -> None:
         for other in values:
             forth = passes((Op.Equals, ua.LiteralOperand(one), ua.LiteralOperand(other)))
             assert forth == passes((Op.Equals, ua.LiteralOperand(other), ua.LiteralOperand(one)))
-
-
-NEON = UUID("12345678-1234-5678-1234-567812345678")
 
 
 @pytest.mark.parametrize(
