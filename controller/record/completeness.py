@@ -152,8 +152,7 @@ class _LastSeen:
             while after < last and (blocks := self._reader.blocks(after)):
                 after = blocks[-1].id
                 for block in blocks:
-                    if block.last_ns < before_ns and self._has_good(block.samples, wanted):
-                        newest = max(newest, block.last_ns)
+                    newest = max(newest, _newest_good(block.samples, wanted, before_ns))
         return newest or before_ns
 
     def _newest_before(self, before_ns: int) -> int:
@@ -169,6 +168,8 @@ class _LastSeen:
                 newest, first = blocks[0].last_ns, max(middle, blocks[0].id) + 1
         return newest
 
-    @staticmethod
-    def _has_good(rows: Samples, wanted: np.ndarray[tuple[int], np.dtype[np.uint32]]) -> bool:
-        return bool(np.isin(rows.tags[rows.status < BAD], wanted).any())
+
+def _newest_good(rows: Samples, wanted: np.ndarray[tuple[int], np.dtype[np.uint32]], before_ns: int) -> int:
+    """The time of the newest Good row of these tags up to then, 0 when there is none."""
+    chosen = (rows.status < BAD) & (rows.time_ns <= before_ns) & np.isin(rows.tags, wanted)
+    return int(rows.time_ns[chosen].max(initial=0))

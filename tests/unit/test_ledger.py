@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from controller.followers.influx.recording import Recording
 from controller.record.completeness import DAY_NS, days
 from controller.record.ledger import Coverage, Gap, coverage, gaps
 from tests.journalled import T0, S, Writing, plant_of
@@ -158,3 +159,30 @@ def test_the_ledger_of_a_journal_counts_rows_per_day_and_knows_when_it_was_kille
     assert (one.archived, one.stored) == (100, 0)
     assert one.coverage.completeness == pytest.approx(100 * 100 / 400)
     assert sum(tag.archived for tag in day.tags) == 100 * sum(tag.kind.value != "text" for tag in PLANT.tags)
+
+
+def test_the_ledger_as_points_of_the_day(tmp_path: Path) -> None:
+    writing = Writing(tmp_path, PLANT)
+    try:
+        writing.event("service.started", "heloop")
+        for plc in PLANT.plcs:
+            writing.event("link.restored", plc.name)
+        writing.scan(30)
+        writing.utc_ns += S
+        writing.event("link.lost", "R", reason="closed")
+        writing.utc_ns += 29 * S
+        writing.event("clock", "heloop")
+        lines = Recording(PLANT, tmp_path, "influx", lambda _: None).lines(writing.utc_ns)
+    finally:
+        writing.close()
+    day_ns = T0 // DAY_NS * DAY_NS
+    (bag,) = [one for one in lines if one.startswith("recording,") and "tag=LT-201 " in one]
+    assert bag.startswith("recording,area=bag,plant=university,plc=R,tag=LT-201 completeness=50.0")
+    assert "gaps=1i" in bag
+    assert "archived=30i" in bag
+    assert bag.endswith(f" {day_ns}")
+    assert sum("tag=all" in one for one in lines) == 1
+    (gap,) = [one for one in lines if one.startswith("gap,")]
+    assert gap.startswith("gap,plant=university,plc=R,reason=link\\ down gap_s=29.99")
+    assert 'text="closed"' in gap
+    assert "end_ms" not in gap  # it lasts

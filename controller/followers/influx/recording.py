@@ -17,7 +17,7 @@ from controller.record.errors import RecordError
 from controller.record.ledger import Gap
 
 EVERY_S: Final = 3_600.0
-FIRST_S: Final = 60.0
+FIRST_S: Final = 15.0
 
 
 def stored_of(data: Path, name: str) -> tuple[int | None, dict[tuple[str, int], int]]:
