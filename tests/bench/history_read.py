@@ -102,7 +102,7 @@ def record(day: Day, directory: Path) -> None:
 
 
 async def record_peer(day: Day, path: Path, node: ua.NodeId) -> HistorySQLite:
-    peer = HistorySQLite(str(path), PAGE)
+    peer = HistorySQLite(str(path), 10 * PAGE)  # one page: over the wire its second one never comes
     await peer.init()
     await peer.new_historized_node(node, None)
     rows = []
