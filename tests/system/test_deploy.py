@@ -1,4 +1,4 @@
-"""What is shipped for a server: units that systemd accepts and rates, a compose file that refers to what exists."""
+"""What is shipped for a server: units that systemd accepts and rates, a compose file that can be used."""
 
 from __future__ import annotations
 
