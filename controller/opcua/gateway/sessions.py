@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from uuid import uuid4
 
 from asyncua import ua
-from cryptography import x509
 
 from controller.core.roles import LADDER
 from controller.opcua.gateway.discovery import Endpoints
 from controller.opcua.gateway.security.access import Access, Hear, What, thumbprint
 from controller.opcua.gateway.security.limits import Counters
-from controller.opcua.gateway.security.policies import NONCE_BYTES, Policies, leaf_of
+from controller.opcua.gateway.security.policies import NONCE_BYTES, Policies, uris_of
 from controller.opcua.gateway.security.tokens import holds_key, reveal, token_of
 from controller.opcua.gateway.services import Fault
 from controller.opcua.gateway.session import Caller, Session
@@ -142,7 +141,7 @@ class Sessions:
         ):
             self.counters.security_rejected_sessions += 1
             raise Fault(_Codes.BadCertificateInvalid, "not the certificate of the channel")
-        if (asked.ClientDescription.ApplicationUri or "") not in _uris_of(channel.certificate):
+        if (asked.ClientDescription.ApplicationUri or "") not in uris_of(channel.certificate):
             self.counters.security_rejected_sessions += 1
             raise Fault(_Codes.BadCertificateUriInvalid, "the certificate is of another application")
 
@@ -325,12 +324,3 @@ class Sessions:
     def end_all(self) -> None:
         for session in self.all():
             self.end(session, delete_subscriptions=True)
-
-
-def _uris_of(certificate: bytes) -> list[str]:
-    """The application URIs that a certificate is for."""
-    try:
-        names = leaf_of(certificate).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
-        return []
-    return names.get_values_for_type(x509.UniformResourceIdentifier)

@@ -216,7 +216,14 @@ class Connection(asyncio.Protocol):
         self._opening = True
         task = asyncio.get_running_loop().create_task(self._opened(chunk), name="opcua opening")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._opening_ended)
+
+    def _opening_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._shared.counters.bugs += 1
+            self._shared.log.tell("bug", "a channel could not be opened", error=type(error).__name__)
+            self._fail(Fault(_Codes.BadInternalError, "a fault of the gateway"))
 
     async def _opened(self, chunk: bytes) -> None:
         first = self.channel.phase is Phase.READY

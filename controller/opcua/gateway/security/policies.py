@@ -10,6 +10,7 @@ from asyncua import ua
 from asyncua.crypto import security_policies
 from asyncua.crypto.security_policies import SecurityPolicy, SecurityPolicyNone
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -50,11 +51,26 @@ def rsa_key_of(certificate: x509.Certificate) -> RSAPublicKey:
     """Its public key, when the policies allow it. Raises Fault(BadCertificateInvalid)."""
     try:
         key = certificate.public_key()
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, RSAPublicKey) or key.key_size not in RSA_BITS:
         raise Fault(ua.StatusCodes.BadCertificateInvalid, "not an RSA key of 2048 to 4096 bits")
     return key
+
+
+def uris_of(der: bytes) -> list[str]:
+    """The application URIs that a certificate is for."""
+    try:
+        names = leaf_of(der).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return names.get_values_for_type(x509.UniformResourceIdentifier)
+    except (
+        Fault,
+        ValueError,
+        x509.ExtensionNotFound,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ):
+        return []
 
 
 @dataclass(frozen=True, slots=True)
