@@ -157,7 +157,7 @@ def run(quick: bool) -> Table:
     )
     _steady(table, for_s)
     _storm(table)
-    for clients, first, stock_first in ((1, 20_000.0, 4_000.0), (5, 10_000.0, 1_000.0), (50, 1_000.0, 100.0)):
+    for clients, first, stock_first in ((1, 10_000.0, 4_000.0), (5, 5_000.0, 1_000.0), (50, 500.0, 100.0)):
         if quick and clients == 5:
             continue
         best, figures = saturation("ours", clients, first, 4 if quick else 7)
