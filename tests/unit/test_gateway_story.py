@@ -96,7 +96,9 @@ def test_a_refused_acknowledgement_in_the_audit() -> None:
 def test_what_is_asked_of_an_interlock_in_the_audit() -> None:
     fields = asked(action="reset", target="I-06", args={})
     assert fields["EventType"] == standard(O.AuditUpdateMethodEventType)
-    assert (fields["SourceNode"], fields["SourceName"]) == (NODES["I-06"], "Method/reset")
+    assert (fields["SourceNode"], fields["SourceName"]) == (NODES["I-06"], "Method/Reset")
+    assert fields["MethodId"] == of_plant("Interlock/I-06/Reset")
+    assert asked(action="join", target="nobody", args={})["MethodId"] == ua.NodeId()
     whole_area = asked(action="acknowledge", target="", args={"filter": {"area": "bag"}})
     assert whole_area["EventType"] == standard(O.AuditConditionAcknowledgeEventType)
 

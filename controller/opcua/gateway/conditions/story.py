@@ -19,7 +19,7 @@ from controller.opcua.gateway.conditions.notifiers import SERVER
 from controller.opcua.gateway.conditions.snapshot import FALSE, NOTHING, TRUE, VT, at, duration, text
 from controller.opcua.gateway.conditions.status import code_named
 from controller.opcua.gateway.event import PlantEvent
-from controller.opcua.gateway.space.names import standard
+from controller.opcua.gateway.space.names import of_plant, standard
 from controller.record.chain import Entry
 
 _O: Final = ua.ObjectIds
@@ -75,6 +75,17 @@ CONDITION_AUDITS: Final[Mapping[str, tuple[int, str, int]]] = {
     Action.ENABLE: (_O.AuditConditionEnableEventType, "Enable", _O.ConditionType_Enable),
     Action.DISABLE: (_O.AuditConditionEnableEventType, "Disable", _O.ConditionType_Disable),
 }
+# What is asked of interlocks and commands: the method's path below its object.
+METHODS: Final = {
+    "reset": "Reset",
+    "acknowledge": "Acknowledge",
+    "bypass": "Bypass/Request",
+    "confirm_bypass": "Bypass/Confirm",
+    "unbypass": "Bypass/Remove",
+    "inhibit_check": "EffectCheck/Inhibit",
+    "allow_check": "EffectCheck/Allow",
+    "command": "Send",
+}
 WITH_EVENT: Final = frozenset({Action.ACKNOWLEDGE, Action.CONFIRM, Action.COMMENT})
 
 
@@ -115,10 +126,15 @@ class Story:
         data = entry.data
         action, target = str(data.get("action", "")), str(data.get("target", ""))
         of_alarm = action in CONDITION_AUDITS and (target in self._alarms or "filter" in data.get("args", {}))
-        kind, name, method = (
-            CONDITION_AUDITS[action] if of_alarm else (_O.AuditUpdateMethodEventType, action, 0)
-        )
         source = self._source_node(target)
+        if of_alarm:
+            kind, name, number = CONDITION_AUDITS[action]
+            method = standard(number)
+        else:
+            kind, name = _O.AuditUpdateMethodEventType, METHODS.get(action, action)
+            path = source.Identifier
+            own = action in METHODS and isinstance(path, str)
+            method = of_plant(f"{path!s}/{name}") if own else ua.NodeId()
         accepted = entry.kind == "request.accepted"
         fields = {
             **_common(entry, kind, source, f"Method/{name}"),
@@ -127,7 +143,7 @@ class Story:
             "ServerId": self._server,
             "ClientAuditEntryId": ua.Variant(str(data.get("args", {}).get("audit", "")), VT.String),
             "ClientUserId": ua.Variant(str(data.get("user", "")), VT.String),
-            "MethodId": ua.Variant(standard(method) if method else ua.NodeId(), VT.NodeId),
+            "MethodId": ua.Variant(method, VT.NodeId),
             "StatusCodeId": ua.Variant(ua.StatusCode(ua.UInt32(_status(data, accepted))), VT.StatusCode),
             "InputArguments": ua.Variant(_inputs(data), VT.Variant, is_array=True),
         }
