@@ -34,13 +34,12 @@ Live = Callable[[], tuple[Any, ua.VariantType]]
 
 
 class ServerNodes:
-    """Live values of the Server object. state: set to Shutdown when the gateway stops."""
+    """Live values of the Server object."""
 
     def __init__(self, gateway: Gateway, picture: Picture) -> None:
         self._gateway = gateway
         self._picture = picture
         self._started = datetime.now(UTC)
-        self.state = ua.ServerState.Running
 
     def level(self) -> int:
         values, service = self._gateway.values, self._picture.status.get("service", {})
@@ -75,7 +74,7 @@ class ServerNodes:
         status: dict[str, Live] = {
             "StartTime": lambda: (self._started, _V.DateTime),
             "CurrentTime": lambda: (datetime.now(UTC), _V.DateTime),
-            "State": lambda: (int(self.state), _V.Int32),
+            "State": lambda: (int(ua.ServerState.Running), _V.Int32),
             "SecondsTillShutdown": lambda: (0, _V.UInt32),
             "ShutdownReason": lambda: (ua.LocalizedText(""), _V.LocalizedText),
             "BuildInfo": lambda: (build, _V.ExtensionObject),
@@ -92,7 +91,7 @@ class ServerNodes:
         found = ua.ServerStatusDataType()
         found.StartTime = self._started
         found.CurrentTime = datetime.now(UTC)
-        found.State = self.state
+        found.State = ua.ServerState.Running
         found.BuildInfo = build
         return found
 
