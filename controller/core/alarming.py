@@ -24,7 +24,7 @@ from controller.core.image import Image, Tags
 from controller.core.inputs import Request
 from controller.core.trip_facts import effect_telling, trip_telling
 from controller.core.wording import meant
-from controller.plant.plant import CERTIFICATES, Plant
+from controller.plant.plant import CERTIFICATES, FOLLOWERS, Plant
 
 KINDS: Final = frozenset(kind.value for kind in Kind)
 ACTIONS: Final = frozenset(action.value for action in Action)
@@ -67,6 +67,7 @@ class Alarming:
             self.engine.tell(rule.trip_fact, trip_telling(rule, record))
             self.engine.tell(rule.effect_fact, effect_telling(rule, record))
         self.engine.tell(CERTIFICATES, _expiry(durable))
+        self.engine.tell(FOLLOWERS, _troubles(durable))
         self._told = True
 
     # --- durable state -------------------------------------------------------------------------
@@ -185,6 +186,14 @@ def _expiry(durable: Durable) -> Telling | None:
     if not durable.expiring:
         return None
     return Telling("; ".join(sorted(durable.expiring.values())), {"certificates": sorted(durable.expiring)})
+
+
+def _troubles(durable: Durable) -> Telling | None:
+    """Which followers are not heard, and why; None when all are."""
+    if not durable.troubled:
+        return None
+    said = "; ".join(f"{name}: {reason}" for name, reason in sorted(durable.troubled.items()))
+    return Telling(said, {"followers": sorted(durable.troubled)})
 
 
 def _event(record: Record) -> Event:

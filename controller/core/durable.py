@@ -135,6 +135,7 @@ class Durable:
     commands: dict[str, CommandRecord] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)  # PLC name -> why its link is lost
     expiring: dict[str, str] = field(default_factory=dict)  # thumbprint -> which certificate ends, and when
+    troubled: dict[str, str] = field(default_factory=dict)  # follower -> why what it sends is not taken
 
     def interlock(self, name: str) -> InterlockRecord:
         return self.interlocks.setdefault(name, InterlockRecord())
@@ -150,6 +151,7 @@ class Durable:
             {name: record for name, record in self.commands.items() if record != CommandRecord()},
             self.lost,
             self.expiring,
+            self.troubled,
         )
 
     def apply(self, event: Recorded) -> None:
@@ -324,10 +326,21 @@ def _settled(state: Durable, event: Recorded) -> None:
     state.expiring.pop(str(event.data["thumbprint"]), None)
 
 
+def _troubled(state: Durable, event: Recorded) -> None:
+    state.troubled[event.source] = str(event.data["reason"])
+
+
+def _untroubled(state: Durable, event: Recorded) -> None:
+    state.troubled.pop(event.source, None)
+
+
 FOLDS: Final[dict[str, Callable[[Durable, Recorded], None]]] = {
     "certificate.expiring": _expiring,
     "certificate.expired": _expiring,
     "certificate.settled": _settled,
+    "follower.down": _troubled,
+    "follower.refused": _troubled,
+    "follower.restored": _untroubled,
     "interlock.tripped": _tripped,
     "interlock.cause": _caused,
     "interlock.first_out": _first_out,

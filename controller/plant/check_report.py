@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from controller.plant.config import Loaded
+from controller.plant.plant import Plant
 from controller.plant.problems import Problem
+from controller.plant.sinks import SERIES_MANY, series_at_most
 
 
 def check_report(loaded: Loaded) -> dict[str, Any]:
@@ -30,7 +32,17 @@ def check_text(loaded: Loaded) -> str:
     if loaded.warnings:
         verdict += f", {len(loaded.warnings)} warning{'s' * (len(loaded.warnings) != 1)}"
     lines.append(f"{', '.join(parts).replace('plc', 'PLC')}: {verdict}")
+    if loaded.plant is not None and loaded.plant.influx is not None:
+        lines.append(_series(loaded.plant))
     return "\n".join(lines)
+
+
+def _series(plant: Plant) -> str:
+    """Cardinality is bounded by the plant, and worth knowing before the database is full of it."""
+    sizes = (len(plant.tags), len(plant.alarms), len(plant.interlocks) + len(plant.permissives))
+    most = series_at_most(*sizes, len(plant.commands), len(plant.plcs))
+    said = f"InfluxDB at {plant.influx.url if plant.influx else ''}: at most {most:,} series"
+    return f"{said}; that is many: give influxd memory" if most > SERIES_MANY else said
 
 
 def _entry(problem: Problem) -> dict[str, Any]:

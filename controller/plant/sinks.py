@@ -9,6 +9,24 @@ MODES: Final = ("v1", "v2", "v3")
 REFERENCES: Final = ("env:", "file:", "credential:")
 
 
+SERIES_MANY: Final = 50_000  # from here on influxd's memory is worth a thought (1.x: about 5 KB each)
+# Kinds of event that a source of each sort can have: docs/reference/events.md, rounded up.
+KINDS_OF: Final = {"tags": 4, "alarms": 20, "interlocks": 20, "commands": 12, "plcs": 16, "service": 80}
+
+
+def series_at_most(tags: int, alarms: int, interlocks: int, commands: int, plcs: int) -> int:
+    """How many series a plant can make in InfluxDB: two a tag, one an alarm and an interlock, and events."""
+    events = (
+        KINDS_OF["tags"] * tags
+        + KINDS_OF["alarms"] * alarms
+        + KINDS_OF["interlocks"] * interlocks
+        + KINDS_OF["commands"] * commands
+        + KINDS_OF["plcs"] * plcs
+        + KINDS_OF["service"]
+    )
+    return 2 * tags + alarms + interlocks + events
+
+
 @dataclass(frozen=True, slots=True)
 class Influx:
     """One InfluxDB. mode: v1 writes to /write, v2 and v3 (Core) to /api/v2/write.

@@ -1,7 +1,8 @@
-"""Alarms of the service itself that go without saying: a certificate that ends soon.
+"""Alarms of the service itself that go without saying: a certificate ends soon, a follower is not heard.
 
 One alarm for all certificates, the own one and those trusted: its text says which. It stands from 60 days
 before the end, told by the housekeeping, until a new one is there or the old one is trusted no longer.
+One for all followers: it stands while a database, broker or mail server does not take what is sent on.
 """
 
 from __future__ import annotations
@@ -11,17 +12,14 @@ from typing import Final
 from alarms.model import Alarm, Help, Told
 from controller.plant.build.alarm_rules import AlarmRules
 from controller.plant.draft import Draft
-from controller.plant.plant import CERTIFICATES, SERVICE_NAME
+from controller.plant.plant import CERTIFICATES, FOLLOWERS, SERVICE_NAME
 
 CLASS: Final = "certificate"
+FOLLOWER_DELAY_S: Final = 60.0  # a database that is restarted is no trouble
 
 
-def add_service(draft: Draft, rules: AlarmRules) -> None:
-    """Adds it, where alarms.yaml has not written one of that name itself."""
-    spoken = {item.entry.name for item in draft.alarm_items}
-    if draft.plant is None or CERTIFICATES in spoken:
-        return
-    alarm = Alarm(
+OWN: Final = (
+    Alarm(
         id=CERTIFICATES,
         condition=Told(CERTIFICATES),
         priority=3,
@@ -35,6 +33,32 @@ def add_service(draft: Draft, rules: AlarmRules) -> None:
             "`heloop certs doctor` names it and what to do",
             "before its day",
         ),
-    )
-    rules.add(alarm, draft.plant.place)
+    ),
+    Alarm(
+        id=FOLLOWERS,
+        condition=Told(FOLLOWERS),
+        priority=3,
+        source=SERVICE_NAME,
+        level="FOLLOWER",
+        text="the record does not go on to others",
+        on_delay_s=FOLLOWER_DELAY_S,
+        alarm_class="service",
+        help=Help(
+            "the database, its network or its token",
+            "nothing is lost while the disk has room; trends elsewhere stand still",
+            "the text names it; `heloop status` and the follower's log say since when",
+            "1 d",
+        ),
+    ),
+)
+
+
+def add_service(draft: Draft, rules: AlarmRules) -> None:
+    """Adds them, where alarms.yaml has not written one of that name itself."""
+    if draft.plant is None:
+        return
+    spoken = {item.entry.name for item in draft.alarm_items}
+    for alarm in OWN:
+        if alarm.id not in spoken:
+            rules.add(alarm, draft.plant.place)
     draft.counts["alarms"] = len(rules.alarms)
