@@ -127,6 +127,14 @@ class Naive:
         sound = self.good(before[-1]) and after and self.good(after[0])
         return "good" if sound else self.as_set()
 
+    def simple_value(self, at: int) -> float:
+        """What a stretch that begins here begins with: on the line between its neighbours, if sloped."""
+        before = [row for row in self.rows if row.at <= at][-1]
+        after = [row for row in self.rows if row.at > at]
+        if before.at == at or self.setup.stepped or not after:
+            return before.value
+        return float(line(before, after[0], at))
+
     def as_set(self) -> str:
         return "bad" if self.setup.uncertain_is_bad else "uncertain"
 
@@ -262,8 +270,7 @@ def stretches(naive: Naive, span: Span) -> list[tuple[str, float, int]]:
     cuts = sorted({low, high, *(row.at for row in naive.rows if low < row.at < high)})
     found = []
     for left, right in pairwise(cuts):
-        value = [row for row in naive.rows if row.at <= left][-1].value
-        found.append((naive.simple_kind(left), value, right - left))
+        found.append((naive.simple_kind(left), naive.simple_value(left), right - left))
     return found if low < high else []
 
 

@@ -27,7 +27,7 @@ def test_no_process_is_left(tmp_path: Path, how: signal.Signals) -> None:
     with Program(Order(arguments, errors=tmp_path / "demo.err")) as demo:
         demo.line("ready ")
         children = children_of(demo.pid)
-        assert len(children) == 2, "the PLCs and the core"
+        assert len(children) == 3, "the PLCs, the core and the gateway"
         handles = [os.pidfd_open(child) for child in children]
         try:
             demo.send(how)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -41,7 +42,7 @@ def bad(code: int) -> ua.DataValue:
 
 
 @dataclass(slots=True, kw_only=True)
-class PlainNode:
+class PlainNode(ABC):
     """What every node has. links: without those other providers add. text: the display name, if another."""
 
     id: ua.NodeId
@@ -52,8 +53,8 @@ class PlainNode:
     type_definition: ua.NodeId | None = None
 
     @property
-    def node_class(self) -> ua.NodeClass:
-        raise NotImplementedError
+    @abstractmethod
+    def node_class(self) -> ua.NodeClass: ...
 
     def display_name(self) -> ua.LocalizedText:
         return ua.LocalizedText(self.text or self.browse_name.Name)

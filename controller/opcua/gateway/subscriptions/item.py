@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from asyncua import ua
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _TAKEN_AT_ONCE: Final = 256
 
 
-class Item:
+class Item(ABC):
     """What data and event items share. Queued are encoded notifications without their client handle.
 
     ready: it stands in its subscription's row of items with something to report. triggered: a sampling
@@ -86,8 +87,9 @@ class Item:
         else:
             self._overflow(payload)
 
+    @abstractmethod
     def _overflow(self, payload: bytes) -> None:
-        raise NotImplementedError
+        """The queue is full: what is lost, and how it is told."""
 
     def take(self, room: int) -> list[bytes]:
         """At most so many notifications, to be sent now."""
