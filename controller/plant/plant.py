@@ -16,6 +16,7 @@ from alarms.annunciator import Settings
 from alarms.model import Alarm
 from alarms.suppression import FirstOutGroup, Suppression
 from controller.plant.mimic import Mimic
+from controller.plant.notification import Notification
 from controller.plant.sinks import Influx
 from controller.plant.tags import Tag
 
@@ -334,6 +335,7 @@ class Plant:
     first_out_groups: tuple[FirstOutGroup, ...] = ()
     annunciator: Settings = field(default_factory=Settings)
     influx: Influx | None = None
+    notification: Notification | None = None
 
     def tag(self, name: str) -> Tag:
         return self.tags[self.index[name]]
