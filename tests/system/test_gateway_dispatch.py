@@ -109,6 +109,39 @@ async def test_a_promise_ends_with_its_connection() -> None:
         assert len(gateway.gateway.sessions) == 1, "its session waits for it to come back"
 
 
+async def test_a_promised_answer_that_cannot_be_sent_is_refused_like_any_other() -> None:
+    """Nobody awaits it, so whatever goes wrong must end in an answer and a count, not in asyncio's log."""
+    later, lost = Later(), []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))
+    async with bare(tables=later.tables) as gateway, opened(gateway.listening.port) as one:
+        create = ua.CreateSessionRequest()
+        create.Parameters.MaxResponseMessageSize = 50_000
+        one.session = (await one.ask(create)).Parameters.AuthenticationToken
+        await one.ask(ua.ActivateSessionRequest())
+        for handle in range(1, 5):
+            one.put(publishing(handle))
+        await later.until(4)
+        large = ua.PublishResponse()
+        large.Parameters.AvailableSequenceNumbers = list(range(50_000))
+        over_the_channels = Encoded(bytes(gateway.gateway.settings.limits.response_bytes + 1))
+        wrong = ua.PublishResponse()
+        wrong.Parameters.SubscriptionId = "text"
+        later.waiting[0].set_result(large)
+        later.waiting[1].set_result(over_the_channels)
+        later.waiting[2].set_result(wrong)
+        later.waiting[3].set_exception(KeyError("a bug of the subscriptions"))
+        answers = dict([outcome(await one.answer()) for _ in range(4)])
+        assert answers == {
+            1: CODES.BadResponseTooLarge,
+            2: CODES.BadResponseTooLarge,
+            3: CODES.BadEncodingError,
+            4: CODES.BadInternalError,
+        }
+        assert gateway.counters.bugs == 2
+        assert outcome(await one.ask(ua.GetEndpointsRequest())) == (0, 0)
+    assert not lost, lost
+
+
 async def test_an_answer_encoded_already_goes_out_as_it_is() -> None:
     from asyncua.ua import ua_binary
 

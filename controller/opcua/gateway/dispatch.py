@@ -190,15 +190,18 @@ class Dispatcher:
 
     def failed(self, connection: Connection, message: Message, error: BaseException) -> None:
         """A bug in a service: its client is told, the others do not notice."""
-        self._counters.bugs += 1
-        # No values: a password or a token may be among them.
-        trace = "".join(traceback.format_tb(error.__traceback__)[-3:])
-        self._log.tell("bug", "a service failed", error=type(error).__name__, trace=trace)
         asked = Asked(connection, message.request_id)
         with contextlib.suppress(Fault):
             ahead = bounded(message.body, self._limits.decode_steps, self._limits.decode_depth)
             decode_node_id(ahead)
             asked.read(decode(ua.RequestHeader, ahead))
+        self._bug(asked, error)
+
+    def _bug(self, asked: Asked, error: BaseException) -> None:
+        self._counters.bugs += 1
+        # No values: a password or a token may be among them.
+        trace = "".join(traceback.format_tb(error.__traceback__)[-3:])
+        self._log.tell("bug", "a service failed", error=type(error).__name__, trace=trace)
         self._refuse(asked, Fault(_Codes.BadInternalError, "a fault of the gateway; its log has it"))
 
     # --- promised answers ---------------------------------------------------------------------------
@@ -218,11 +221,12 @@ class Dispatcher:
             if answered.cancelled():
                 return
             error = answered.exception()
-            if isinstance(error, Fault):
+            if error is None:
+                self._send(asked, self._encoded(asked, answered.result()))
+            elif isinstance(error, Fault):
                 self._refuse(asked, error)
-                return
-            assert error is None, f"a promised answer ends with a response or a Fault, not {error!r}"
-            self._send(asked, self._encoded(asked, answered.result()))
+            else:  # no task of a request is left that could tell it
+                self._bug(asked, error)
 
         future.add_done_callback(done)
 
