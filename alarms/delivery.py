@@ -1,4 +1,4 @@
-"""Messages of alarms: what is sent to whom and when, until somebody answers. Pure: events and time in, effects out.
+"""Messages of alarms: what is sent to whom and when, until somebody answers. Pure: no clock, no sockets.
 
 The seam between routing and the process that sends: see `Delivery`.
 """

@@ -60,7 +60,7 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """A named part of the week, 'office'. days: 0 is Monday. from_min, to_min: minutes of the local day;
+    """A named part of the week, 'office'. days: 0 is Monday. from_min, to_min: minutes of the local day.
 
     to_min <= from_min runs into the next day. holidays: None counts them as any day, False leaves them
     out, True is on holidays alone. otherwise: the times in which these named ones are not ('night').
@@ -126,9 +126,11 @@ class Match:
 class Step:
     """to: names of rotas, people and rooms. after_s: since the step before, the first since the raise.
 
-    ways: which addresses of each; empty: the first address. times: only then ('' always): a step whose
-    time it is not is passed over at once. repeat_s: again so often until it stops, at most `repeats` times
-    (0: until it stops).
+    Whom `to` means is asked when the step is due, and again at each repeat. ways: which addresses of
+    each; empty, or a person who has none of them: the first address. times: only then ('' always);
+    a step whose time it is not is passed over, and the next comes after its own after_s. When nobody is
+    on duty the next comes at once. repeat_s: again so often until it stops, at most `repeats` times
+    (0: until it stops), beside the steps that follow.
     """
 
     to: tuple[str, ...]
@@ -143,11 +145,14 @@ class Step:
 class Route:
     """A branch of the route tree: the first child that matches decides, else the route itself.
 
-    delay_s: wait before the first message, so that what returns at once wakes nobody.
+    name: unique in the tree. steps: without any, nobody is told, which is a decision too.
+    delay_s: wait before the first message, so that what returns at once wakes nobody; the first step is
+    due after it or after its own after_s, whichever is longer.
     stop: what ends it. tell_return: one message to those who were told when it has returned.
-    quiet: times in which nothing is sent but kept for the digest ('' none); a route of P1 has none.
-    digest_min: minute of the local day at which what was kept is sent to the first step's recipients.
-    from_place: file:line of it, for `explain`.
+    tell_answered: one message to those who were told, except who answered, when somebody has.
+    quiet: times in which alarms of quiet_priorities are not sent but kept for the digest ('' none);
+    priority 1 never is. digest_min: minute of the local day at which what was kept is sent to the first
+    step's recipients. from_place: file:line of it, for `explain`.
     """
 
     name: str
@@ -156,7 +161,9 @@ class Route:
     delay_s: float = 0.0
     stop: frozenset[Stop] = frozenset(Stop)
     tell_return: bool = False
+    tell_answered: bool = True
     quiet: str = ""
+    quiet_priorities: frozenset[int] = frozenset({3})
     digest_min: int = 8 * 60
     children: tuple[Route, ...] = ()
     from_place: str = ""
