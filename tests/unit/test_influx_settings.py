@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from controller.followers.influx.settings import BadSettings, settings_of
-from controller.followers.influx.targets import NoSecret, secret
+from controller.followers.secrets import NoSecret, secret
 from controller.plant.config import find_plant, load
 from controller.plant.sinks import Influx
 from tests.journalled import plant_of

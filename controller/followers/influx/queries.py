@@ -8,7 +8,8 @@ from typing import Any, Self
 
 import aiohttp
 
-from controller.followers.influx.targets import NoSecret, session
+from controller.followers.influx.targets import session
+from controller.followers.secrets import NoSecret
 from controller.plant.sinks import Influx
 
 Series = dict[str, Any]  # name, tags, columns, values

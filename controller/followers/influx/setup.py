@@ -12,7 +12,8 @@ from typing import Any, Final
 import aiohttp
 
 from controller.followers.influx.queries import NotAnswered, Queries, name
-from controller.followers.influx.targets import NoSecret, session
+from controller.followers.influx.targets import session
+from controller.followers.secrets import NoSecret
 from controller.plant.sinks import Influx
 
 RAW: Final = "raw"

@@ -7,11 +7,9 @@ up at each connection, so that a new token is taken without a restart.
 from __future__ import annotations
 
 import gzip
-import os
 import ssl
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final, Protocol, cast
 
 import aiohttp
@@ -21,39 +19,16 @@ from influxdb_client.domain.write_precision import WritePrecision
 from influxdb_client.rest import ApiException
 
 from controller.followers.influx.policy import Answer, retry_after_s
+from controller.followers.secrets import NoSecret, secret
 from controller.plant.sinks import Influx
 
 GZIP_LEVEL: Final = 1
 NANOSECONDS = cast(WritePrecision, WritePrecision.NS)  # the package types its constants as texts
 
 
-class NoSecret(Exception):
-    """What a reference names is not there; the text says which."""
-
-
 class Target(Protocol):
     async def write(self, body: bytes) -> Answer: ...
     async def close(self) -> None: ...
-
-
-def secret(reference: str) -> str:
-    """What 'env:NAME', 'file:PATH' or 'credential:NAME' (systemd) refers to; '' for ''. Raises NoSecret."""
-    kind, _, name = reference.partition(":")
-    try:
-        match kind:
-            case "":
-                return ""
-            case "env":
-                return os.environ[name]
-            case "file":
-                return Path(name).read_text(encoding="utf-8").rstrip("\n")
-            case "credential":
-                place = Path(os.environ["CREDENTIALS_DIRECTORY"]) / name
-                return place.read_text(encoding="utf-8").rstrip("\n")
-            case _:
-                raise NoSecret("a secret is env:NAME, file:PATH or credential:NAME")
-    except (KeyError, OSError) as error:
-        raise NoSecret(f"the secret {reference} is not there: {error}") from None
 
 
 def ssl_context(settings: Influx) -> ssl.SSLContext:
