@@ -141,9 +141,9 @@ class Wire:
 
 
 @asynccontextmanager
-async def wire(port: int) -> AsyncIterator[Wire]:
-    """A connection that has said nothing yet."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def wire(port: int, here: str = "127.0.0.1") -> AsyncIterator[Wire]:
+    """A connection that has said nothing yet. here: the address it comes from, of this machine's loopback."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(here, 0))
     try:
         yield Wire(reader, writer)
     finally:
@@ -151,9 +151,9 @@ async def wire(port: int) -> AsyncIterator[Wire]:
 
 
 @asynccontextmanager
-async def opened(port: int) -> AsyncIterator[Wire]:
+async def opened(port: int, here: str = "127.0.0.1") -> AsyncIterator[Wire]:
     """A connection with a channel, without security."""
-    async with wire(port) as made:
+    async with wire(port, here) as made:
         await made.hello()
         await made.open()
         yield made

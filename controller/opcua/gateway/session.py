@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 from asyncua import ua
 
 from controller.core.roles import LADDER, at_least
+from controller.opcua.gateway.security.shares import origin_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,11 @@ class Session:
     max_response_bytes: int = 0
     held: dict[str, Any] = field(default_factory=dict)
     closers: list[Callable[[Session, bool], None]] = field(default_factory=list)
+
+    @property
+    def origin(self) -> str:
+        """Whose share it counts to."""
+        return origin_of(self.peer)
 
     def close(self, delete_subscriptions: bool) -> None:
         """Everything held for it goes; subscriptions stay until their lifetime ends when not deleted."""

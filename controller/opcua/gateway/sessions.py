@@ -23,6 +23,7 @@ from controller.opcua.gateway.discovery import Endpoints
 from controller.opcua.gateway.security.access import Access, Hear, What, thumbprint
 from controller.opcua.gateway.security.limits import Counters
 from controller.opcua.gateway.security.policies import NONCE_BYTES, Policies, uris_of
+from controller.opcua.gateway.security.shares import origin_of, to_go
 from controller.opcua.gateway.security.tokens import holds_key, reveal, token_of
 from controller.opcua.gateway.services import Fault
 from controller.opcua.gateway.session import Caller, Session
@@ -146,17 +147,24 @@ class Sessions:
             raise Fault(_Codes.BadCertificateUriInvalid, "the certificate is of another application")
 
     def _make_room(self, connection: Connection) -> None:
-        """The oldest session that was never activated goes first (Part 4, 5.7.2.1)."""
+        """The oldest session that was never activated goes first (Part 4, 5.7.2.1).
+
+        Over its share an address makes room among its own; when all are taken, the one that has most does.
+        """
         own = [session for session in self._by_token.values() if session.channel is connection]
         if len(own) >= self._limits.sessions_per_channel:
             raise Fault(_Codes.BadTooManySessions, "too many sessions on one channel")
-        if len(self._by_token) < self._limits.sessions:
+        here, why = self.all(), "all sessions are in use"
+        own = [session for session in here if session.origin == origin_of(connection.channel.peer)]
+        if len(own) >= self._limits.sessions_per_peer:
+            self.counters.sessions_over_share += 1
+            here, why = own, "too many sessions from one address"
+        elif len(here) < self._limits.sessions:
             return
-        for session in self._by_token.values():
-            if not session.active:
-                self.end(session, delete_subscriptions=True)
-                return
-        raise Fault(_Codes.BadTooManySessions, "all sessions are in use")
+        gone = to_go((session for session in here if not session.active), lambda one: one.origin)
+        if gone is None:
+            raise Fault(_Codes.BadTooManySessions, why)
+        self.end(gone, delete_subscriptions=True)
 
     def _new(self, connection: Connection, asked: ua.CreateSessionParameters) -> Session:
         limits, channel = self._limits, connection.channel
@@ -200,6 +208,7 @@ class Sessions:
             session.channel.ended(session, _Codes.BadSecureChannelClosed)
         session.caller = caller
         session.channel = connection
+        session.peer = connection.channel.peer
         session.active = True
         session.touched_s = self._now_s()
         session.locales = tuple(str(locale) for locale in asked.LocaleIds[:8] if locale)
@@ -289,6 +298,10 @@ class Sessions:
 
     def has_active(self, connection: Connection) -> bool:
         return any(session.active and session.channel is connection for session in self._by_token.values())
+
+    def connections(self) -> set[Connection]:
+        """Those that an activated session is bound to."""
+        return {session.channel for session in self._by_token.values() if session.active and session.channel}
 
     def expire(self) -> None:
         """Ends what has timed out. To be called every second."""

@@ -26,6 +26,7 @@ class Limits:
 
     # --- connections (Part 6, 7.1) ---
     connections: int = 300  # three times the sessions, so that a client may reconnect before its old one goes
+    connections_per_peer: int = 200  # so one address, hostile or behind one router, leaves a third to others
     openings_per_s: float = 50.0  # RSA takes about 2 ms each: one peer can keep 10 % of a core busy, no more
     openings_burst: int = 300  # a terminal server's clients come back at once after a restart of ours
     chunk_bytes: int = 65_536
@@ -50,6 +51,7 @@ class Limits:
     # --- sessions (Part 4, 5.7) ---
     sessions: int = 100
     sessions_named_reserve: int = 10  # anonymous clients cannot take the last ones from those who log in
+    sessions_per_peer: int = 60  # of one address, whoever they are: 50 clients behind a router, and some
     sessions_per_channel: int = 5
     session_s_min: float = 10.0
     session_s_max: float = 3_600.0
@@ -71,6 +73,8 @@ class Limits:
     # --- subscriptions (Part 4, 5.14) ---
     subscriptions_per_session: int = 20
     subscriptions: int = 500
+    subscriptions_per_peer: int = 300  # those that wait for their client after its session's end count too
+    items_per_peer: int = 120_000  # 60 sessions with 2,000 tags each
     items_per_subscription: int = 10_000
     items: int = 200_000
     queue_max: int = 1_000  # values of one item

@@ -23,6 +23,7 @@ from controller.opcua.gateway.dispatch import Asked, Dispatcher
 from controller.opcua.gateway.security.access import Access, What, thumbprint
 from controller.opcua.gateway.security.limits import Counters, QuietLog, Rate
 from controller.opcua.gateway.security.policies import Policies
+from controller.opcua.gateway.security.shares import origin_of, to_go
 from controller.opcua.gateway.services import Fault
 from controller.opcua.gateway.session import Session
 from controller.opcua.gateway.sessions import Sessions
@@ -92,21 +93,37 @@ class Connection(asyncio.Protocol):
         self.channel.peer = str(peer[0]) if peer else ""
         transport.set_write_buffer_limits(high=shared.limits.unsent_bytes)
         shared.counters.connections += 1
-        if len(shared.connections) >= shared.limits.connections and not self._make_room():
-            shared.counters.connections_refused += 1
-            shared.connections.add(self)
-            self._fail(Fault(_Codes.BadTcpServerTooBusy, "too many connections"))
-            return
+        has_room = self._make_room()
         shared.connections.add(self)
+        if not has_room:
+            shared.counters.connections_refused += 1
+            self._fail(Fault(_Codes.BadTcpServerTooBusy, "too many connections"))
 
     def _make_room(self) -> bool:
-        """The oldest connection without a session goes first: half-open ones keep nobody out."""
-        for connection in sorted(self._shared.connections, key=lambda one: one.since_s):
-            if not self._shared.sessions.has_active(connection):
-                connection.abort()
-                self._shared.connections.discard(connection)
-                return True
-        return False
+        """Half-open connections keep nobody out: the oldest without a session goes.
+
+        Over its share an address makes room among its own; when all are taken, the one that has most does.
+        """
+        shared, here = self._shared, list(self._shared.connections)
+        own = [connection for connection in here if connection.origin == self.origin]
+        if len(own) >= shared.limits.connections_per_peer:
+            shared.counters.connections_over_share += 1
+            here = own
+        elif len(here) < shared.limits.connections:
+            return True
+        used = shared.sessions.connections()
+        idle = sorted((one for one in here if one not in used), key=lambda one: one.since_s)
+        gone = to_go(idle, lambda one: one.origin)
+        if gone is None:
+            return False
+        gone.abort()
+        shared.connections.discard(gone)
+        return True
+
+    @property
+    def origin(self) -> str:
+        """Whose share it counts to."""
+        return origin_of(self.channel.peer)
 
     @property
     def closed(self) -> bool:

@@ -13,10 +13,14 @@ PEERS_MAX: Final = 1_000
 
 @dataclass(slots=True)
 class Counters:
-    """Since the start. Shown as ServerDiagnosticsSummary (Part 5, 12.9) and by `heloop status`."""
+    """Since the start; over_share: wanted by an address that had its share already (settings.py).
+
+    Shown as ServerDiagnosticsSummary (Part 5, 12.9).
+    """
 
     connections: int = 0
     connections_refused: int = 0
+    connections_over_share: int = 0
     connections_timed_out: int = 0
     stalled: int = 0
     channels: int = 0
@@ -26,6 +30,7 @@ class Counters:
     security_rejected_requests: int = 0
     sessions_created: int = 0
     sessions_rejected: int = 0
+    sessions_over_share: int = 0
     security_rejected_sessions: int = 0
     sessions_timed_out: int = 0
     sessions_aborted: int = 0

@@ -52,9 +52,7 @@ def make(
 ) -> tuple[Item, Any]:
     """The item, not yet kept, and its filter's result. Raises Fault."""
     what = asked.ItemToMonitor
-    limits = subscriptions.limits
-    if len(subscription.items) >= limits.items_per_subscription or subscriptions.items >= limits.items:
-        raise Fault(StatusCodes.BadTooManyMonitoredItems)
+    subscriptions.check_items(subscription)
     node = subscriptions.space.find(what.NodeId)
     if node is None:
         raise Fault(StatusCodes.BadNodeIdUnknown)

@@ -93,6 +93,7 @@ class Subscription:
         self.queue = queue
         queue.subscriptions[self.id] = self
         self._owner = queue.session.caller
+        self.origin = queue.session.origin
         self.application = queue.session.application
         self.certificate = queue.session.certificate
         self.touch()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -44,6 +44,8 @@ class Subscriptions:
         self.limits = limits
         self.sampler = Sampler()
         self.items = 0
+        self.over_share = 0
+        self._of_origin: Counter[str] = Counter()
         self._all: dict[int, Subscription] = {}
         self._number = 0
         self._item_number = 0
@@ -100,6 +102,10 @@ class Subscriptions:
     def add(self, session: Session, terms: Terms) -> Subscription:
         queue = self.queue_of(session)
         self.check_room(queue)
+        own = sum(one.origin == session.origin for one in self._all.values())
+        if own >= self.limits.subscriptions_per_peer:
+            self.over_share += 1
+            raise Fault(StatusCodes.BadTooManySubscriptions, "too many subscriptions of one address")
         if len(self._all) >= self.limits.subscriptions:
             raise Fault(StatusCodes.BadTooManySubscriptions)
         self._number += 1
@@ -134,7 +140,9 @@ class Subscriptions:
         if old is not None:
             old.tell(subscription.id, subscription.sequence, StatusCodes.GoodSubscriptionTransferred)
             old.settle()
+        self._count(subscription, -len(subscription.items))
         subscription.adopt(queue)
+        self._count(subscription, len(subscription.items))
 
     def _session_closed(self, session: Session, delete_subscriptions: bool) -> None:
         queue = self.queue_of(session)
@@ -148,13 +156,30 @@ class Subscriptions:
 
     # --- items ---
 
+    def check_items(self, subscription: Subscription) -> None:
+        """Whether it may have one more item. Raises Fault."""
+        limits = self.limits
+        if self._of_origin[subscription.origin] >= limits.items_per_peer:
+            self.over_share += 1
+            raise Fault(StatusCodes.BadTooManyMonitoredItems, "too many items of one address")
+        if len(subscription.items) >= limits.items_per_subscription or self.items >= limits.items:
+            raise Fault(StatusCodes.BadTooManyMonitoredItems)
+
     def next_item(self) -> int:
         self._item_number += 1
         return self._item_number
 
+    def _count(self, subscription: Subscription, items: int) -> None:
+        """So many more of its address; one that has none is forgotten."""
+        counts, origin = self._of_origin, subscription.origin
+        counts[origin] += items
+        if not counts[origin]:
+            del counts[origin]
+
     def keep(self, item: Item) -> None:
         """A new item. It hears nothing before its mode is set."""
         self.items += 1
+        self._count(item.subscription, 1)
         item.subscription.items[item.id] = item
         if isinstance(item, EventItem):
             item.subscription.event_items += 1
@@ -165,6 +190,7 @@ class Subscriptions:
             return
         self.set_mode(item, MonitoringMode.Disabled)
         self.items -= 1
+        self._count(item.subscription, -1)
         item.subscription.unlink(item)
         if isinstance(item, EventItem):
             item.subscription.event_items -= 1
