@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def filled(folder: Path) -> Iterator[Influxd]:
         with Reader(folder / "data") as reader:
             pages, cursor = Pages(reader), Cursor(str(reader.meta("id")), 0, 0)
             while (page := pages.next(cursor)) is not None:
-                write(server, points.of(page))
+                write(server, list(chain.from_iterable(points.of(page))))
                 cursor = page.after(cursor)
         write(server, of_the_service(folder / "data"))
         write(server, Recording(university(), folder / "data", "influx", list).lines(time.time_ns()))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterator, Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from controller.followers.influx.lines import body
 from controller.followers.influx.policy import (
@@ -17,7 +20,7 @@ from controller.followers.influx.policy import (
     retry_after_s,
     verdict,
 )
-from controller.followers.influx.sending import Sending
+from controller.followers.influx.sending import Sending, batches
 from controller.followers.place import Parked
 
 
@@ -113,7 +116,7 @@ async def test_bad_lines_are_parked_with_their_reason_and_the_rest_is_stored_in_
     target, told = Picky(), Told()
     lines = [f"bad {n}" if n in {0, 37, 38, 999} else f"good {n}" for n in range(1000)]
     sending = Sending(target, told, batch=300)
-    parked = await sending.send(lines)
+    parked = await sending.send([lines])
     assert [one.line for one in parked] == ["bad 0", "bad 37", "bad 38", "bad 999"]
     assert all("cannot be parsed" in one.reason for one in parked)
     assert target.stored == [line for line in lines if "bad" not in line]
@@ -127,7 +130,7 @@ async def test_what_is_not_taken_now_is_sent_again_the_same_and_a_refusal_is_tol
         [Answer(0, "reset"), Answer(503), Answer(429, "", 3.0), Answer(401, "no"), Answer(404, "no")]
     )
     sending = Sending(target, told, batch=10, sleep=told.sleep)
-    assert await sending.send(["a", "b"]) == []
+    assert await sending.send([["a", "b"]]) == []
     assert target.stored == ["a", "b"]
     assert told.pauses[2:] == [3.0, HOLD_S, HOLD_S]
     assert told.kinds == ["follower.refused", "follower.refused", "fine"]
@@ -146,10 +149,72 @@ async def test_with_too_many_dead_letters_nothing_more_is_thrown_away() -> None:
 
     sending = Sending(Picky(), told, batch=10, dead=100_000, sleep=sleep)
     with pytest.raises(Enough):
-        await sending.send(["bad"])
+        await sending.send([["bad"]])
     assert told.kinds[-1] == "follower.refused"
     assert not told.parked_lines
 
 
 def test_a_body_is_its_lines() -> None:
     assert body(["a", "b"]) == b"a\nb"
+
+
+class Slow:
+    """Answers when it is let; `asked` counts the requests, `open` those that wait for their answer."""
+
+    def __init__(self) -> None:
+        self.stored: list[str] = []
+        self.asked = self.open = 0
+        self.let = asyncio.Event()
+        self.came = asyncio.Event()
+
+    async def write(self, data: bytes) -> Answer:
+        self.asked += 1
+        self.open += 1
+        assert self.open == 1, "two requests at once"
+        self.came.set()
+        try:
+            await self.let.wait()
+        finally:
+            self.open -= 1
+        self.stored += data.decode().split("\n")
+        return Answer(204)
+
+    async def close(self) -> None: ...
+
+
+async def test_the_next_lines_are_made_while_a_request_is_under_way_and_go_after_it() -> None:
+    target, made = Slow(), list[int]()
+
+    def chunks() -> Iterator[list[str]]:
+        for number in range(6):
+            made.append(number)
+            yield [f"{number}a", f"{number}b"]
+
+    task = asyncio.create_task(Sending(target, Told(), batch=4).send(chunks()))
+    await target.came.wait()
+    while len(made) < 4:
+        await asyncio.sleep(0)
+    assert made == [0, 1, 2, 3]  # what is under way, and the next; no more than that is in memory
+    assert target.asked == 1
+    target.let.set()
+    assert await task == []
+    assert target.stored == [f"{number}{part}" for number in range(6) for part in "ab"]
+    assert target.asked == 3
+
+
+async def test_a_follower_that_is_ended_leaves_no_request_behind() -> None:
+    target = Slow()
+    task = asyncio.create_task(Sending(target, Told(), batch=1).send([["a"], ["b"]]))
+    await target.came.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (target.open, target.asked) == (0, 1)
+
+
+@given(st.lists(st.lists(st.text(max_size=1), max_size=9), max_size=9), st.integers(1, 7))
+def test_batches_are_the_same_lines_and_full_but_for_the_last(chunks: list[list[str]], size: int) -> None:
+    found = list(batches(chunks, size))
+    assert [line for part in found for line in part] == [line for chunk in chunks for line in chunk]
+    assert all(len(part) == size for part in found[:-1])
+    assert all(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from controller.followers.follow import Page, Pages
@@ -28,7 +29,8 @@ def lines_of(
     cursor = Cursor("", 0, first - 1)
     while (page := pages.next(cursor)) is not None and not _is_over(page, last, to_ns):
         cursor = page.after(cursor)
-        chosen = [line for line in points.of(page) if from_ns <= int(line.rsplit(" ", 1)[1]) < to_ns]
+        made = chain.from_iterable(points.of(page))
+        chosen = [line for line in made if from_ns <= int(line.rsplit(" ", 1)[1]) < to_ns]
         yield (cursor.samples - first + 1) / max(1, last - first + 1), chosen
 
 
@@ -51,7 +53,7 @@ async def send_again(
     parked: list[Parked] = []
     with Reader(data) as reader:
         for share, lines in lines_of(plant, reader, heartbeat_s, *span_ns):
-            parked += await sending.send(lines)
+            parked += await sending.send((lines,))
             if progress is not None:
                 progress(sending.meters.points, min(1.0, share))
     return parked

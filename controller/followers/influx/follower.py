@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -42,23 +43,23 @@ class Points:
         self.held = Held(heartbeat_s)
         self.story = Story(plant)
 
-    def of(self, page: Page) -> list[str]:
-        """Events come before the blocks that were written after them."""
+    def of(self, page: Page) -> Iterator[Sequence[str]]:
+        """In pieces, a block each. Events come before the blocks that were written after them."""
         self.lines.know(page.names)
-        found: list[str] = []
         events = iter(page.events)
         event = next(events, None)
         for run, block in page.blocks:
+            found: list[str] = []
             while event is not None and event.seq <= block.seq:
                 found += self.story.take(event)
                 event = next(events, None)
             found += self._full_periods(block.first_ns)
             found += self.lines.rows(block.samples, run)
             self.held.take(block.samples, block.last_ns)
+            yield found
         while event is not None:
-            found += self.story.take(event)
+            yield list(self.story.take(event))
             event = next(events, None)
-        return found
 
     def _full_periods(self, first_ns: int) -> Iterator[str]:
         for at_ns, rows in self.held.due(first_ns):
@@ -88,9 +89,9 @@ class InfluxSink:
 
     async def take(self, page: Page) -> Sequence[Parked]:
         self.behind_ns = page.behind_ns
-        lines = [*self.points.of(page), *self.recording, *self.service]
+        own = [*self.recording, *self.service]
         self.recording, self.service = [], []
-        parked = await self.sending.send(lines)
+        parked = await self.sending.send(itertools.chain(self.points.of(page), (own,)))
         self.behind_ns = 0
         return parked
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -19,6 +19,8 @@ from controller.followers.place import DEAD_MAX, Parked
 
 BODY_BYTES_MAX: Final = 1_000_000  # what is larger is sent in pieces: servers and proxies have limits
 DOWN_AFTER_S: Final = 10.0  # a restart of the database is no trouble worth telling
+
+LEAVE_S: Final = 0.001  # for a request to get out before the lines of the next one keep the loop busy
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -53,21 +55,42 @@ class Sending:
         self._target, self._tells, self._batch, self._sleep = target, tells, batch, sleep
         self._dead = dead
 
-    async def send(self, lines: Sequence[str]) -> list[Parked]:
-        """Returns when every line is stored, or parked and returned."""
+    async def send(self, chunks: Iterable[Sequence[str]]) -> list[Parked]:
+        """Returns when every line is stored, or parked and returned.
+
+        The lines of the next request are made while one is under way; there is never more than one.
+        """
         parked: list[Parked] = []
-        waiting = [lines[at : at + self._batch] for at in range(0, len(lines), self._batch)][::-1]
+        under_way: asyncio.Task[list[Parked]] | None = None
+        try:
+            for part in batches(chunks, self._batch):
+                whole = body(part)
+                if under_way is not None:
+                    parked += await under_way
+                under_way = asyncio.create_task(self._deliver(part, whole), name="write")
+                await asyncio.wait((under_way,), timeout=LEAVE_S)
+            if under_way is not None:
+                parked += await under_way
+        finally:
+            if under_way is not None and not under_way.done():
+                under_way.cancel()
+                await asyncio.wait((under_way,))
+        return parked
+
+    async def _deliver(self, lines: Sequence[str], whole: bytes) -> list[Parked]:
+        """One request, or as many as it takes; whole: the body that the lines make."""
+        parked: list[Parked] = []
+        waiting: list[tuple[Sequence[str], bytes]] = [(lines, whole)]
         while waiting:
-            part = waiting.pop()
-            whole = body(part)
+            part, whole = waiting.pop()
             if len(whole) > BODY_BYTES_MAX and len(part) > 1:
-                waiting += halves(part)[::-1]
+                waiting += _in_halves(part)
                 continue
             answer = await self._settled(len(part), whole)
             if verdict(answer) is not Verdict.SPLIT:
                 self.meters.points += len(part)
             elif len(part) > 1:
-                waiting += halves(part)[::-1]
+                waiting += _in_halves(part)
             else:
                 parked.append(await self._park(part[0], answer))
         return parked
@@ -115,3 +138,22 @@ class Sending:
         self.meters.parked += 1
         self._tells.parked(one)
         return one
+
+
+def batches(chunks: Iterable[Sequence[str]], size: int) -> Iterator[Sequence[str]]:
+    """The same lines, `size` at a time; what is left over comes last."""
+    rest: Sequence[str] = ()
+    for chunk in chunks:
+        rest = [*rest, *chunk] if rest else chunk
+        whole = len(rest) // size * size
+        for at in range(0, whole, size):
+            yield rest[at : at + size]
+        if whole:
+            rest = rest[whole:]
+    if rest:
+        yield rest
+
+
+def _in_halves(lines: Sequence[str]) -> list[tuple[Sequence[str], bytes]]:
+    """With their bodies, to be taken from the end: the older half first."""
+    return [(half, body(half)) for half in reversed(halves(lines))]
