@@ -7,7 +7,6 @@ core share one TaskGroup and die together: a half-living core must not keep a he
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -38,10 +37,11 @@ from controller.record.recorder import Recorder
 from controller.record.retention import Keep
 from controller.replay import core_state
 from controller.schedule import housekeeping
+from controller.sweep import Sweep
 
 # Threads beside the loop (the journal's writer) hand the interpreter back after at most this long; at
 # Python's 5 ms an interlock would wait as long as an alarm storm is being hashed.
-SWITCH_S: Final = 0.0005
+SWITCH_S: Final = 0.0001
 SETTLE_S: Final = 2.0  # of the 5 s that a stop may take; the rest is for links and journal to close
 DISK_LOOK_S: Final = 1.0
 DURABLE_VERSION: Final = "2"  # of the durable state's shape; a snapshot of another is left, events fold alone
@@ -104,8 +104,7 @@ async def run_core(plant: Plant, options: Options, on_ready: Callable[[], None])
         place.announce(plant.name, options.data)
         stack.callback(place.withdraw)
         inbox.put(_started(plant, core, options.speed))
-        gc.collect()
-        gc.freeze()  # the plant never dies: no collection walks it again
+        sweep = stack.enter_context(Sweep())
         stack.enter_context(
             housekeeping(
                 journal=journal,
@@ -118,7 +117,7 @@ async def run_core(plant: Plant, options: Options, on_ready: Callable[[], None])
                 notices=lambda: certificates_that_expire(options.data, core.durable.expiring),
             )
         )
-        await _serve(loop, clock, links, feed, commands, place, on_ready, answers, journal)
+        await _serve(loop, clock, links, feed, commands, place, on_ready, answers, journal, sweep)
 
 
 def links_of(plant: Plant, options: Options, inbox: Inbox) -> dict[int, Link]:
@@ -190,13 +189,14 @@ async def _serve(
     on_ready: Callable[[], None],
     answers: Answers,
     journal: Journal,
+    sweep: Sweep,
 ) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with asyncio.TaskGroup() as tasks:
         running = [
-            tasks.create_task(loop.run(), name="core"),
+            tasks.create_task(loop.run(sweep.look), name="core"),
             tasks.create_task(feed.serve(place.feed), name="feed"),
             tasks.create_task(commands.serve(place.commands), name="commands"),
             *(tasks.create_task(link.run(), name=f"link {link.plc.name}") for link in links.values()),

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import numpy as np
+import numpy.ma  # np.unique loads it at its first call otherwise: 50 ms, in the first step
 
 from alarms.annunciator import covered_by_people
 from alarms.engine import AlarmEngine

@@ -176,7 +176,7 @@ async def behind(data: Path, plant: Plant | None = None) -> AsyncIterator[Behind
 
         commands = Commands(loop.submit, answer, demo=True, followers=followers)
         tasks = [
-            asyncio.create_task(loop.run()),
+            asyncio.create_task(loop.run(lambda wait_s, mono_s: None)),
             asyncio.create_task(feed.serve(place.feed)),
             asyncio.create_task(commands.serve(place.commands)),
         ]
