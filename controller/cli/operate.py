@@ -52,7 +52,7 @@ def acknowledge(
     user: UserOption = None,
     role: RoleOption = None,
 ) -> None:
-    """Say that you have seen a trip (it stays latched until it is reset)."""
+    """Say that you have seen a trip, and with it its alarm; it stays latched until it is reset."""
     request(data, "acknowledge", target, reason=reason, user=user, role=role)
 
 

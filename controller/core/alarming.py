@@ -115,6 +115,23 @@ class Alarming:
             return False, text, data
         return False, "; ".join(refused), data
 
+    def seen_trips(self, acknowledged: Collection[str]) -> list[str]:
+        """Interlocks whose trip's alarm is among these, and has nothing left to acknowledge."""
+        facts = self.engine.facts
+        return [
+            rule.name
+            for rule in self._interlocks.values()
+            if rule.trip_fact in acknowledged and facts(rule.trip_fact).acknowledged
+        ]
+
+    def see_trip(self, request: Request, now: Now) -> None:
+        """Who acknowledges an interlock's trip has seen its alarm."""
+        alarm = self._interlocks[request.target].trip_fact
+        if alarm in self.engine.points:
+            about = (request.user, request.role, (alarm,), request.reason)
+            step = self.engine.operate(now, Operation(Action.ACKNOWLEDGE, *about))
+            self._asked += [_event(record) for record in step.records]
+
     def _others(self, refused: tuple[Refusal, ...], request: Request) -> list[str]:
         """Of a pattern only what wants somebody: that the rest needs nothing goes without saying."""
         if "filter" in request.args:

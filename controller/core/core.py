@@ -179,9 +179,12 @@ class Core:
 
     def _answer(self, request: Request, now: Now) -> None:
         if self.alarming.means(request):
-            self.requests.tell(request, Answer(*self.alarming.operate(request, now)))
-        else:
-            self.requests.answer(request)
+            found = Answer(*self.alarming.operate(request, now))
+            self.requests.tell(request, found)
+            if request.action == "acknowledge":
+                self.requests.seen(request, self.alarming.seen_trips(found.data.get("done", ())))
+        elif self.requests.answer(request) and request.action == "acknowledge":
+            self.alarming.see_trip(request, now)
 
     def _take_batch(self, batch: Batch, now: Now) -> None:
         if self._has_newer_owner(batch):

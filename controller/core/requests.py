@@ -6,7 +6,7 @@ are here and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import isfinite
 from typing import Any, Final, NamedTuple
 
@@ -72,8 +72,16 @@ class Requests:
             "allow_check": self._allow_check,
         }
 
-    def answer(self, request: Request) -> None:
-        self.tell(request, self._decide(request))
+    def answer(self, request: Request) -> bool:
+        """Whether it was accepted."""
+        found = self._decide(request)
+        self.tell(request, found)
+        return found.accepted
+
+    def seen(self, request: Request, names: Iterable[str]) -> None:
+        """Who acknowledges the alarm of a trip has seen the trip of these interlocks."""
+        for name in names:
+            self._acknowledge(request, self._logics[name])
 
     def tell(self, request: Request, found: Answer) -> None:
         """The audit event and the reply."""

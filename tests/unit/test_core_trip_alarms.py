@@ -83,6 +83,28 @@ def test_a_trip_is_an_alarm_with_its_first_out_until_it_is_reset() -> None:
     assert stage.told(EFFECT) == []
 
 
+@pytest.mark.parametrize("target", ["S-1", TRIP])
+def test_a_trip_and_its_alarm_are_acknowledged_together(target: str) -> None:
+    stage = room()
+    stage.show({"T-1": 11.0})
+    assert stage.ask("acknowledge", target, user="ann").accepted
+    stage.advance(1.0)
+    assert [event.data["user"] for event in stage.of("interlock.acknowledged")] == ["ann"]
+    assert [event.data["user"] for event in stage.of("alarm.acknowledged")] == ["ann"]
+    assert not stage.ask("acknowledge", "S-1").accepted
+    assert not stage.ask("acknowledge", TRIP).accepted
+
+
+def test_acknowledging_another_alarm_acknowledges_no_trip() -> None:
+    stage = room()
+    stage.show({"T-1": 11.0})
+    stage.obey(stage.writes()[-1], {"XV-1.ZSC": 0.0})
+    stage.advance(60.0)
+    assert EFFECT in [event.source for event in stage.of("alarm.raised")]
+    assert stage.ask("acknowledge", EFFECT).accepted
+    assert stage.of("interlock.acknowledged") == []
+
+
 def test_the_second_trip_is_another_alarm() -> None:
     stage = room()
     for _ in range(2):
