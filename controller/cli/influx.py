@@ -129,7 +129,7 @@ class _Aloud:
 
 @influx.command("verify")
 def verify(plant: PlantArgument, from_: FromOption = "", to: ToOption = "", data: DataOption = None) -> None:
-    """Compare every row of the journal with the database: counts and checksums per tag."""
+    """Compare every row of the journal with the database: counts and checksums per tag, and the heads."""
     from controller.cli.configure import load_plant
     from controller.followers.influx.queries import NotAnswered
     from controller.followers.place import read_place
@@ -144,9 +144,39 @@ def verify(plant: PlantArgument, from_: FromOption = "", to: ToOption = "", data
             fail("no follower 'influx' has sent anything of this journal yet: heloop follow influx PLANT")
         span = _span(place, time_ns(from_, 0), time_ns(to, 2**62))
         found = asyncio.run(_compare(checked, settings, place, span, known))
+        heads = asyncio.run(heads_of(checked, settings, place))
+        lost = _lost(place, heads)
     except (RecordError, NotAnswered) as error:
         fail(str(error))
+    for sentence in lost:
+        typer.echo(sentence, err=True)
     _tell(found)
+    if lost:
+        fail(f"{len(lost)} of {len(heads)} heads do not agree: the journal was cut or changed")
+    typer.echo(f"{len(heads)} heads agree")
+
+
+async def heads_of(plant: Any, settings: Any, place: Path) -> Any:
+    """The journal's heads that the database has. Raises NotAnswered, RecordError."""
+    from controller.followers.influx.heads import stored_heads
+    from controller.followers.influx.queries import Queries
+    from controller.record.reader import Reader
+
+    with Reader(place) as reader:
+        journal = str(reader.meta("id"))
+    async with Queries(settings) as queries:
+        found = await stored_heads(plant.name, journal, queries)
+    if found.others:
+        typer.echo(f"{found.others} heads are of other journals of this plant", err=True)
+    return found.heads
+
+
+def _lost(place: Path, heads: Any) -> list[str]:
+    from controller.record.heads import lost
+    from controller.record.reader import Reader
+
+    with Reader(place) as reader:
+        return list(lost(reader, heads))
 
 
 def _span(place: Path, from_ns: int, to_ns: int) -> tuple[int, int]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from controller.cli.options import fail
+
+if TYPE_CHECKING:
+    from controller.record.chain import Head
 
 journal = typer.Typer(no_args_is_help=True, help="The journal: prove it, export it, set a damaged one aside.")
 DataDirectory = Annotated[
@@ -24,14 +28,17 @@ def verify(
     head: Annotated[
         list[str] | None, typer.Option("--head", help="NUMBER:HASH that was sent out, to be found again.")
     ] = None,
+    against: Annotated[str, typer.Option("--against", help="influx: with all heads that it was sent.")] = "",
+    plant: Annotated[str, typer.Option("--plant", help="Plant, if not the one of the journal.")] = "",
 ) -> None:
     """Prove that the journal is what was written: hash chain, anchors, every sample, the file itself."""
-    from controller.record.chain import Head
+    from controller.record.chain import Head as Sent
     from controller.record.errors import RecordError
     from controller.record.verify import verify as prove
 
     try:
-        verdict = prove(data, [Head.parse(text) for text in head or ()], progress=_progress("verified"))
+        heads = [*(Sent.parse(text) for text in head or ()), *_sent_to(against, data, plant)]
+        verdict = prove(data, heads, progress=_progress("verified"))
     except (RecordError, ValueError) as error:
         fail(str(error))
     for remark in verdict.remarks:
@@ -42,7 +49,27 @@ def verify(
         fail(f"{len(verdict.problems)} problems in {data}")
     typer.echo(
         f"good: {verdict.events} events, {verdict.rows} rows in {verdict.blocks} blocks, head {verdict.head}"
+        f"{f', {len(heads)} heads that were sent out agree' if heads else ''}"
     )
+
+
+def _sent_to(against: str, data: Path, plant: str) -> Sequence[Head]:
+    """The heads that a database has of this journal."""
+    from controller.cli.configure import load_plant
+    from controller.cli.influx import heads_of, settings_or_fail
+    from controller.followers.influx.queries import NotAnswered
+    from controller.record.reader import Reader
+
+    if not against:
+        return ()
+    if against != "influx":
+        fail(f"--against {against}: there is influx", 2)
+    with Reader(data) as reader:
+        checked = load_plant(plant or str(reader.meta("plant")))
+    try:
+        return asyncio.run(heads_of(checked, settings_or_fail(checked), data))
+    except NotAnswered as error:
+        fail(str(error))
 
 
 @journal.command("export")

@@ -34,9 +34,10 @@ CONFIRM_S: Final = 5.0
 class Page:
     """What comes next: blocks with the run of the clock they belong to, and events, each in order.
 
-    behind_ns: when its oldest block was received, 0 without any.
+    journal: its id. behind_ns: when its oldest block was received, 0 without any.
     """
 
+    journal: str
     blocks: Sequence[tuple[int, StoredBlock]]
     events: Sequence[Entry]
     names: Mapping[int, TagName]
@@ -82,7 +83,9 @@ class Pages:
         if blocks:
             self._blocks = max(1, min(BLOCKS, ROWS * len(blocks) // max(rows, 1)))
         runs = self._reader.runs() if blocks else []
-        return Page([(run_of(runs, block.id), block) for block in blocks], events, self._named(blocks))
+        return Page(
+            cursor.journal, [(run_of(runs, block.id), block) for block in blocks], events, self._named(blocks)
+        )
 
     def _named(self, blocks: Sequence[StoredBlock]) -> Mapping[int, TagName]:
         numbers = {int(block.samples.tags.max()) for block in blocks if len(block.samples.tags)}

@@ -28,6 +28,7 @@ from controller.record.reader import Reader
 from tests.fault_server import Fault, fault_server
 from tests.influxd import Influxd
 from tests.journalled import T0, S, Writing, plant_of
+from tests.unit.test_record_trouble import change
 
 pytestmark = pytest.mark.needs("influxd")
 LATEST_S = 40.0
@@ -295,6 +296,49 @@ def _certificate(folder: Path) -> tuple[object, Path]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(both)
     return context, ca
+
+
+async def test_a_tail_that_was_cut_off_shows_against_the_heads_that_influx_was_sent(
+    server: Influxd, writing: Writing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant, data, settings = writing.plant, writing.data, server.settings()
+    for _ in range(3):
+        writing.event("service.started", "heloop")
+        writing.event("note.one", "heloop")
+        writing.scan(3)
+        writing.utc_ns += 86_400 * S
+    writing.scan(3)  # a day without an event ends as well
+    for _ in range(2):  # sent twice they are the same points
+        async with following(plant, settings, data):
+            await all_sent(data)
+        (data / "followers" / "influx.db").rename(data / "before.db")
+    rows = server.values('SELECT "seq", "why" FROM "journal"')
+    assert [row[1:] for row in rows] == [
+        *([1, "start"], [2, "day"], [3, "start"], [4, "day"], [5, "start"], [6, "day"]),
+    ]
+    (data / "before.db").rename(data / "followers" / "influx.db")
+    writing.close()
+    monkeypatch.setenv("HELOOP_INFLUX_URL", server.url)
+    monkeypatch.setenv("HELOOP_INFLUX_DATABASE", "test")
+    said = await asyncio.to_thread(heloop, "influx", "verify", "university", "--data", data)
+    assert "6 heads agree" in said
+    said = await asyncio.to_thread(heloop, "journal", "verify", "--data", data, "--against", "influx")
+    assert "6 heads that were sent out agree" in said
+    change(data, "DELETE FROM events WHERE seq > 4")
+    change(data, "DELETE FROM followers")
+    assert "good" in await asyncio.to_thread(heloop, "journal", "verify", "--data", data)
+    said = await asyncio.to_thread(heloop, "journal", "verify", "--data", data, "--against", "influx")
+    assert "event 6: was sent out as head" in said
+    assert "2 problems" in said
+    said = await asyncio.to_thread(heloop, "influx", "verify", "university", "--data", data)
+    assert "2 of 6 heads do not agree" in said
+
+
+def heloop(*arguments: object) -> str:
+    """Everything that the program said."""
+    command = [sys.executable, "-m", "controller", *map(str, arguments)]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=60)
+    return ended.stdout.decode()
 
 
 # --- kills ---------------------------------------------------------------------------------------

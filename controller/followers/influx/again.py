@@ -26,7 +26,7 @@ def lines_of(
     spans = reader.block_spans(from_ns, to_ns)
     first, last = (spans[0][0], spans[-1][1]) if spans else (1, 0)
     points, pages = Points(plant, heartbeat_s), Pages(reader)
-    cursor = Cursor("", 0, first - 1)
+    cursor = Cursor(str(reader.meta("id")), 0, first - 1)
     while (page := pages.next(cursor)) is not None and not _is_over(page, last, to_ns):
         cursor = page.after(cursor)
         made = chain.from_iterable(points.of(page))

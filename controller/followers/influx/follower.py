@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ import msgspec
 from controller import runtime
 from controller.followers.core_socket import CoreAway, CoreSocket
 from controller.followers.follow import Page, follow
+from controller.followers.influx.heads import head_line
 from controller.followers.influx.held import OFFSET_NS, Held
 from controller.followers.influx.lines import Lines
 from controller.followers.influx.recording import Recording
@@ -27,7 +28,9 @@ from controller.followers.influx.telling import Telling
 from controller.followers.place import Cursor, Parked, read_place
 from controller.plant.plant import Plant
 from controller.plant.sinks import Influx
+from controller.record.chain import Entry
 from controller.record.errors import RecordError
+from controller.record.heads import Heads, SentHead
 from controller.record.reader import Reader
 
 NAME: Final = "influx"
@@ -42,6 +45,8 @@ class Points:
         self.lines = Lines(plant)
         self.held = Held(heartbeat_s)
         self.story = Story(plant)
+        self.heads = Heads()
+        self._plant = plant.name
 
     def of(self, page: Page) -> Iterator[Sequence[str]]:
         """In pieces, a block each. Events come before the blocks that were written after them."""
@@ -51,15 +56,24 @@ class Points:
         for run, block in page.blocks:
             found: list[str] = []
             while event is not None and event.seq <= block.seq:
-                found += self.story.take(event)
+                found += self._event(event, page.journal)
                 event = next(events, None)
+            found += self._kept(self.heads.time(block.last_ns), page.journal)
             found += self._full_periods(block.first_ns)
             found += self.lines.rows(block.samples, run)
             self.held.take(block.samples, block.last_ns)
             yield found
         while event is not None:
-            yield list(self.story.take(event))
+            yield list(self._event(event, page.journal))
             event = next(events, None)
+
+    def _event(self, event: Entry, journal: str) -> Iterator[str]:
+        yield from self._kept(self.heads.event(event), journal)
+        yield from self.story.take(event)
+
+    def _kept(self, heads: Iterable[SentHead], journal: str) -> Iterator[str]:
+        for sent in heads:
+            yield head_line(self._plant, journal, sent)
 
     def _full_periods(self, first_ns: int) -> Iterator[str]:
         for at_ns, rows in self.held.due(first_ns):
@@ -68,6 +82,7 @@ class Points:
 
     def dump(self) -> bytes:
         kept = {"format": STATE_FORMAT, "held": self.held.dump(), "story": self.story.dump()}
+        kept["heads"] = self.heads.dump()
         return msgspec.msgpack.encode(kept)
 
     def load(self, state: bytes) -> None:
@@ -76,6 +91,8 @@ class Points:
         if kept.get("format") == STATE_FORMAT:
             self.held.load(kept["held"])
             self.story.load(kept["story"])
+            if "heads" in kept:
+                self.heads.load(kept["heads"])
 
 
 class InfluxSink:
