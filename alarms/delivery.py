@@ -1,90 +1,243 @@
 """Messages of alarms: what is sent to whom and when, until somebody answers. Pure: no clock, no sockets.
 
-The seam between routing and the process that sends: see `Delivery`.
+Events of the journal and time come in; messages to send, messages to withdraw and notes for the journal
+go out; `due_ns` says when to ask again. All state is in `dump`, so that who keeps it in one transaction
+with what came out may be killed at any point: the same events give the same messages with the same ids.
+How it behaves is told in docs/explanation/notification.md.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from alarms.escalation import Escalation
+from alarms.intake import FIRST_START_NS, Intake, Spoken
+from alarms.messages import (
+    CALLS,
+    ITEMS_MAX,
+    Effect,
+    Item,
+    Message,
+    Note,
+    Send,
+    Why,
+    Withdraw,
+    message_data,
+    message_of,
+    retry_s,
+)
+from alarms.model import Alarm
+from alarms.outgoing import Broken, Unreachable
+from alarms.post import Draft, Post
+from alarms.rota import SECOND_NS
+from alarms.routes import Routes
+from alarms.suppression import Suppression
+from alarms.threads import THREAD_NS, Threads
+
+__all__ = [
+    "CALLS",
+    "ITEMS_MAX",
+    "Delivery",
+    "Effect",
+    "Item",
+    "Message",
+    "Note",
+    "Send",
+    "Spoken",
+    "Why",
+    "Withdraw",
+    "message_data",
+    "message_of",
+    "retry_s",
+]
+
+FORMAT: Final = 1
+STEP_BACK_NS: Final = SECOND_NS
+SWEEP_NS: Final = 60 * SECOND_NS
 
 
-class Why(StrEnum):
-    """What a message is."""
+class Delivery:
+    """suppressions: those of the plant, for what they cover. The first thing it is given is either the state
+    of before (`load`) or, at the first start ever, the journal from its beginning."""
 
-    FIRST = "first"  # a new incident
-    WORSE = "worse"  # the incident has become worse
-    MORE = "more"  # further alarms of it
-    AGAIN = "again"  # nobody has answered
-    ESCALATED = "escalated"  # nobody has answered: the next step
-    RETURNED = "returned"
-    ANSWERED = "answered"  # told to those who were woken: somebody has it
-    SUMMARY = "summary"  # what the rate limit held back
-    DIGEST = "digest"  # what quiet hours kept
-    TROUBLE = "trouble"  # another way does not deliver
-    TEST = "test"
+    def __init__(
+        self, routes: Routes, alarms: Mapping[str, Alarm], suppressions: Sequence[Suppression] = ()
+    ) -> None:
+        self._routes = routes
+        self._threads = Threads(alarms)
+        self._post = Post(routes, self._threads.incidents)
+        self._steps = Escalation(routes, self._post)
+        self._intake = Intake(routes, alarms, suppressions, self._threads, self._steps)
+        self._now_ns = 0
+        self._swept_ns = 0
+        self._waiting: list[Effect] = []
 
+    # --- what comes in -------------------------------------------------------------------------------
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One alarm in a message. event: its EventId, to acknowledge it by. state: 'active', 'returned', ..."""
+    def take(self, event: Spoken, now_ns: int) -> list[Effect]:
+        """One event of the journal, in its order; what is not ours is passed over.
 
-    alarm: str
-    event: str
-    priority: int
-    raised_ns: int
-    state: str = "active"
-    first_out: bool = False
-    text: str = ""  # what the record said: value, limit
-    data: dict[str, Any] = field(default_factory=dict)
+        A raise only sets a deadline: call `advance` after a page of events, so that what was answered or
+        returned within the page wakes nobody.
+        """
+        self._tick(now_ns)
+        return self._intake.take(event)
 
+    def advance(self, now_ns: int) -> list[Effect]:
+        """What is due now."""
+        self._tick(now_ns)
+        effects, self._waiting = self._waiting, []
+        now_ns = self._now_ns
+        for incident in list(self._threads.incidents.values()):
+            for run in list(incident.runs.values()):
+                effects += self._steps.advance(incident, run, now_ns)
+        effects += self._steps.send_digests(now_ns)
+        effects += self._post.flush(now_ns)
+        not_told = self._steps.not_told
+        if not_told.due_ns is not None and not_told.due_ns <= now_ns:
+            effects += not_told.notes()
+        self._sweep()
+        return effects
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message to one address.
+    @property
+    def due_ns(self) -> int | None:
+        """When `advance` has something to do, None: not before the next event. May lie in the past."""
+        if self._waiting:
+            return self._now_ns
+        times = [self._post.due_ns(), self._steps.not_told.due_ns]
+        times += [run.next_ns() for one in self._threads.incidents.values() for run in one.runs.values()]
+        times += [digest.due_ns for digest in self._steps.digests.values()]
+        return min((one for one in times if one is not None), default=None)
 
-    id: the same again after a restart, so a resend can be told from a new one. incident: the thread it
-    belongs to, '' none. opens: the first of its thread to this address. items: worst first, at most
-    ITEMS_MAX; count: all there are. held_back: how many messages it stands for.
-    because: in words, for the receipt ('step 2 of route night: no answer for 10 min').
-    """
+    def delivered(self, message: str, now_ns: int) -> list[Effect]:
+        """The server has taken it."""
+        self._tick(now_ns)
+        return self._post.outgoing.delivered(message, self._now_ns)
 
-    id: str
-    recipient: str
-    address: str
-    why: Why
-    incident: str
-    opens: bool
-    priority: int
-    at_ns: int
-    items: tuple[Item, ...] = ()
-    count: int = 0
-    held_back: int = 0
-    because: str = ""
+    def failed(self, message: str, now_ns: int, reason: str, final: bool) -> list[Effect]:
+        """An attempt has failed; final: this address is refused for good, so it is not tried again."""
+        self._tick(now_ns)
+        effects, broken, unreachable = self._post.outgoing.failed(message, self._now_ns, reason, final=final)
+        if broken is not None:
+            effects += self._tell_trouble(broken)
+        if unreachable is not None:
+            effects += self._unreachable(unreachable, reason)
+        return effects
 
+    def test(self, recipients: Iterable[str], now_ns: int) -> list[Effect]:
+        """A message of kind TEST to every address of these; KeyError for somebody who is not there."""
+        self._tick(now_ns)
+        people = {one.name: one for one in self._routes.recipients}
+        effects: list[Effect] = []
+        for name in recipients:
+            for address in people[name].addresses:
+                effects += self._post.outgoing.send(
+                    {
+                        "recipient": name,
+                        "address": address.id,
+                        "why": Why.TEST,
+                        "incident": "",
+                        "opens": False,
+                        "priority": 3,
+                        "at_ns": self._now_ns,
+                        "because": "test of the notification",
+                    }
+                )
+        return effects
 
-@dataclass(frozen=True, slots=True)
-class Send:
-    message: Message
+    @property
+    def counters(self) -> dict[str, int]:
+        """What is kept, and what found no room."""
+        return {
+            "incidents": len(self._threads.incidents),
+            "alarms": self._threads.alarms,
+            "incidents_evicted": self._threads.evicted,
+            "alarms_refused": self._intake.full,
+            "alarms_unknown": self._intake.unknown,
+        }
 
+    # --- time ----------------------------------------------------------------------------------------
 
-@dataclass(frozen=True, slots=True)
-class Withdraw:
-    """A message that has not left need not leave any more: somebody has answered."""
+    def _tick(self, now_ns: int) -> None:
+        """A clock set back must not put off what is due: every deadline moves with it."""
+        if now_ns < self._now_ns - STEP_BACK_NS:
+            by_ns = now_ns - self._now_ns
+            self._threads.shift(by_ns)
+            self._post.shift(by_ns)
+            self._steps.shift(by_ns)
+            self._swept_ns += by_ns
+            self._now_ns = now_ns
+        self._now_ns = max(self._now_ns, now_ns)
+        if self._intake.since_ns is None:
+            self._intake.since_ns = now_ns - FIRST_START_NS
+        self._intake.now_ns = self._now_ns
 
-    message: str
-    reason: str
+    def _sweep(self) -> None:
+        """Forgets incidents about which nothing is to be said any more."""
+        if self._now_ns < self._swept_ns + SWEEP_NS:
+            return
+        self._swept_ns = self._now_ns
+        for incident in list(self._threads.incidents.values()):
+            old = incident.last_ns + THREAD_NS <= self._now_ns
+            over = old and self._threads.idle(incident) and not incident.standing
+            if over and not self._post.holds(incident.id):
+                self._threads.forget(incident)
 
+    # --- ways that fail ------------------------------------------------------------------------------
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """An event for the journal: kind is notify.WORD."""
+    def _tell_trouble(self, broken: Broken) -> list[Effect]:
+        """Those in `trouble` hear of it by a way that works."""
+        effects: list[Effect] = [Note("notify.trouble", broken.key, broken.text)]
+        people = {one.name: one for one in self._routes.recipients}
+        for name in self._routes.trouble:
+            works = self._post.outgoing.works
+            address = next((one for one in people[name].addresses if works(one)), None)
+            if address is None:
+                text = f"{name} has no other way to be told: {broken.text}"
+                effects.append(Note("notify.trouble_untold", name, text))
+                continue
+            draft = Draft(Why.TROUBLE, broken.text, (address.id,), priority=2)
+            effects += self._post.offer(name, draft, self._now_ns)
+        return effects
 
-    kind: str
-    source: str
-    text: str
-    data: dict[str, Any] = field(default_factory=dict)
+    def _unreachable(self, unreachable: Unreachable, reason: str) -> list[Effect]:
+        """Nobody at any address: the next step does not wait."""
+        message, route = unreachable.out.message, unreachable.out.route
+        text = f"{message.recipient} cannot be reached at any address: {reason}"
+        effects: list[Effect] = [
+            Note("notify.unreachable", message.recipient, text, {"message": message.id, "reason": reason})
+        ]
+        incident = self._threads.incidents.get(message.incident)
+        if message.why in CALLS and incident is not None:
+            self._steps.hurry(incident, route, self._now_ns)
+        return effects
 
+    # --- state ---------------------------------------------------------------------------------------
 
-Effect = Send | Withdraw | Note
+    def dump(self) -> dict[str, Any]:
+        """All of it, JSON-able, a copy."""
+        return {
+            "format": FORMAT,
+            "now_ns": self._now_ns,
+            "since_ns": self._intake.since_ns,
+            "swept_ns": self._swept_ns,
+            "unknown": self._intake.unknown,
+            "full": self._intake.full,
+            "threads": self._threads.dump(),
+            "post": self._post.dump(),
+            "steps": self._steps.dump(),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """The state of before, perhaps made under other routes; what fits no more is noted by `advance`."""
+        if state.get("format") != FORMAT:
+            raise ValueError(f"state of notification: format {state.get('format')} is not {FORMAT}")
+        self._now_ns, self._intake.since_ns = state["now_ns"], state["since_ns"]
+        self._swept_ns = state["swept_ns"]
+        self._intake.unknown, self._intake.full = state["unknown"], state["full"]
+        self._threads.load(state["threads"])
+        self._steps.load(state["steps"])
+        self._waiting += self._post.load(state["post"])
+        for incident in self._threads.incidents.values():
+            self._steps.adopt(incident, self._intake.decide, self._now_ns)
