@@ -77,7 +77,7 @@ def view_of(message: Message, context: Context) -> View:
         plant=plain(plant.text or plant.name),
         because=plain(message.because),
         main=main,
-        help=_help(message.items[0], plant, words) if main is not None else (),
+        help=help_lines(message.items[0].alarm, plant, words) if main is not None else (),
         first_out=_first_out(rows, words, main),
         rows=tuple(others[:ROWS_MAX]),
         more=count - min(len(others), ROWS_MAX) - (main is not None) if rows else 0,
@@ -172,8 +172,9 @@ def _first_out(rows: Sequence[Row], words: Words, main: Row | None) -> str:
     return f"{first.alarm} {first.headline} ({first.clock})"
 
 
-def _help(item: Item, plant: Plant, words: Words) -> tuple[tuple[str, str], ...]:
-    rule = alarm_of(plant, item.alarm)
+def help_lines(alarm: str, plant: Plant, words: Words) -> tuple[tuple[str, str], ...]:
+    """(label, text) of what the configuration says to do."""
+    rule = alarm_of(plant, alarm)
     found = rule.help if rule is not None else Help()
     said = [(words.of("label", name), plain(getattr(found, name), 1_000)) for name in HELP]
     return tuple((label, text) for label, text in said if text)

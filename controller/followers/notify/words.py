@@ -12,7 +12,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 LANGUAGES: Final = ("en", "ja")
-OURS: Final = Path(__file__).with_name("templates")
+OURS: Final = Path(__file__).parents[2] / "templates/notify"
 
 Section = Mapping[str, str | list[str]]
 
