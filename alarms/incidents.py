@@ -191,7 +191,7 @@ class Incident:
     def run_of(self, route: str) -> Run:
         return self.runs.setdefault(route, Run(route))
 
-    def list(self, entry: Entry) -> None:
+    def enlist(self, entry: Entry) -> None:
         """Counts an alarm as one that nobody has been told of yet."""
         self.run_of(entry.route).untold[entry.alarm] = None
         self.n = entry.n

@@ -173,7 +173,7 @@ class Intake:
             return None
         if before is not None and old is not None:
             self._leave(before, old, entry, incident)
-        incident.list(entry)
+        incident.enlist(entry)
         incident.runs[route.name].review(entry, route)
         incident.last_ns = max(incident.last_ns, self.now_ns)
         return entry

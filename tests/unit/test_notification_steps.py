@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from alarms.messages import Why
-from alarms.routes import Match, Route, Step, Stop, Times
+from alarms.routes import Match, Route, Step, Stop, Times, Way
 from tests.unit.night_shift import Night
-from tests.unit.notify_plant import ROUTES, URGENT, Way, at, with_routes
+from tests.unit.notify_plant import ROUTES, URGENT, at, with_routes
 
 # On 2026-11-24 ito has the duty (turns change on Mondays at nine).
 
