@@ -235,7 +235,9 @@ def entry_data(entry: Entry) -> list[Any]:
 
 
 def entry_of(data: list[Any]) -> Entry:
-    return Entry(*data[:_COVERS], tuple(data[_COVERS]), data[_COVERS + 1], dict(data[_COVERS + 2]))
+    fields = list(data)
+    fields[_COVERS], fields[-1] = tuple(fields[_COVERS]), dict(fields[-1])
+    return Entry(*fields)
 
 
 def incident_data(incident: Incident) -> dict[str, Any]:
