@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from controller.doors.feed import Feed
 from controller.loop import Clock, Inbox, Loop
 from controller.opcua.certificates import Store, expiring
 from controller.opcua.link import Identity, Link
+from controller.plant.duty import first_holes
 from controller.plant.plant import Plant
 from controller.record.errors import RecordError
 from controller.record.intents import IntentRing
@@ -114,7 +116,7 @@ async def run_core(plant: Plant, options: Options, on_ready: Callable[[], None])
                 snapshot=lambda: durable_state(core),
                 version=DURABLE_VERSION,
                 tell=inbox.put,
-                notices=lambda: certificates_that_expire(options.data, core.durable.expiring),
+                notices=lambda: notices(plant, options.data, core),
             )
         )
         await _serve(loop, clock, links, feed, commands, place, on_ready, answers, journal, sweep)
@@ -128,6 +130,27 @@ def links_of(plant: Plant, options: Options, inbox: Inbox) -> dict[int, Link]:
     return {
         plc.index: Link(plc, plant, endpoints[plc.index], inbox.put, identity=identity) for plc in plant.plcs
     }
+
+
+def notices(plant: Plant, data: Path, core: Core) -> list[Note]:
+    """What must be said at the start and each day: certificates that end, rotas with a hole."""
+    certificates = certificates_that_expire(data, core.durable.expiring)
+    return [*certificates, *rotas_with_a_hole(plant, time.time_ns(), core.durable.unfilled)]
+
+
+def rotas_with_a_hole(plant: Plant, now_ns: int, told: Mapping[str, str]) -> list[Note]:
+    """One for each that leaves a time without anybody soon, and for each that no longer does.
+
+    told: what was said before, by rota.
+    """
+    routes = plant.notification.routes if plant.notification is not None else None
+    holes = first_holes(routes, now_ns) if routes is not None else {}
+    notes = []
+    for name, hole in holes.items():
+        about = {"hole": hole.text, "from_utc_ns": hole.from_ns, "to_utc_ns": hole.to_ns}
+        notes.append(Note("rota.hole", name, f"rota {name}: {hole.text}", about))
+    filled = sorted(set(told) - set(holes))
+    return notes + [Note("rota.filled", name, f"rota {name} has no hole any more", {}) for name in filled]
 
 
 def certificates_that_expire(data: Path, told: Mapping[str, str]) -> list[Note]:

@@ -33,7 +33,8 @@ def plant_texts(name: str) -> dict[str, str]:
     from controller.plant import config
 
     folder = config.find_plant(name)
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.yaml"))}
+    paths = sorted([*folder.glob("*.yaml"), *folder.glob("*.ics")])
+    return {path.name: path.read_text(encoding="utf-8") for path in paths}
 
 
 def check(

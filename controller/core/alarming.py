@@ -25,7 +25,7 @@ from controller.core.image import Image, Tags
 from controller.core.inputs import Request
 from controller.core.trip_facts import effect_telling, trip_telling
 from controller.core.wording import meant
-from controller.plant.plant import CERTIFICATES, FOLLOWERS, Plant
+from controller.plant.plant import CERTIFICATES, FOLLOWERS, ROTAS, Plant
 
 KINDS: Final = frozenset(kind.value for kind in Kind)
 ACTIONS: Final = frozenset(action.value for action in Action)
@@ -69,6 +69,7 @@ class Alarming:
             self.engine.tell(rule.effect_fact, effect_telling(rule, record))
         self.engine.tell(CERTIFICATES, _expiry(durable))
         self.engine.tell(FOLLOWERS, _troubles(durable))
+        self.engine.tell(ROTAS, _holes(durable))
         self._told = True
 
     # --- durable state -------------------------------------------------------------------------
@@ -212,6 +213,14 @@ def _troubles(durable: Durable) -> Telling | None:
         return None
     said = "; ".join(f"{name}: {reason}" for name, reason in sorted(durable.troubled.items()))
     return Telling(said, {"followers": sorted(durable.troubled)})
+
+
+def _holes(durable: Durable) -> Telling | None:
+    """Which rotas leave a time without anybody, and when first; None when none does."""
+    if not durable.unfilled:
+        return None
+    said = "; ".join(f"{name}: {hole}" for name, hole in sorted(durable.unfilled.items()))
+    return Telling(said, {"rotas": sorted(durable.unfilled)})
 
 
 def _event(record: Record) -> Event:

@@ -136,6 +136,7 @@ class Durable:
     lost: dict[str, str] = field(default_factory=dict)  # PLC name -> why its link is lost
     expiring: dict[str, str] = field(default_factory=dict)  # thumbprint -> which certificate ends, and when
     troubled: dict[str, str] = field(default_factory=dict)  # follower -> why what it sends is not taken
+    unfilled: dict[str, str] = field(default_factory=dict)  # rota -> when nobody is on duty
 
     def interlock(self, name: str) -> InterlockRecord:
         return self.interlocks.setdefault(name, InterlockRecord())
@@ -152,6 +153,7 @@ class Durable:
             self.lost,
             self.expiring,
             self.troubled,
+            self.unfilled,
         )
 
     def apply(self, event: Recorded) -> None:
@@ -334,6 +336,15 @@ def _untroubled(state: Durable, event: Recorded) -> None:
     state.troubled.pop(event.source, None)
 
 
+def _unfilled(state: Durable, event: Recorded) -> None:
+    """From its hours and not from how far ahead it is, so that one hole says one thing each morning."""
+    state.unfilled[event.source] = str(event.data["hole"])
+
+
+def _filled(state: Durable, event: Recorded) -> None:
+    state.unfilled.pop(event.source, None)
+
+
 FOLDS: Final[dict[str, Callable[[Durable, Recorded], None]]] = {
     "certificate.expiring": _expiring,
     "certificate.expired": _expiring,
@@ -341,6 +352,8 @@ FOLDS: Final[dict[str, Callable[[Durable, Recorded], None]]] = {
     "follower.down": _troubled,
     "follower.refused": _troubled,
     "follower.restored": _untroubled,
+    "rota.hole": _unfilled,
+    "rota.filled": _filled,
     "interlock.tripped": _tripped,
     "interlock.cause": _caused,
     "interlock.first_out": _first_out,

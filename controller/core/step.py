@@ -35,6 +35,7 @@ SEVERITY = {  # OPC UA Part 5, 6.4.2: 1 (information) to 1000 (catastrophic)
     "follower.down": 700,
     "follower.refused": 700,
     "follower.parked": 500,
+    "rota.hole": 300,
 }
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -21,6 +23,7 @@ from controller.plant.build.conditions import Conditions
 from controller.plant.build.derived import build_derived
 from controller.plant.build.interlocks import build_interlocks
 from controller.plant.build.mimic import build_mimic
+from controller.plant.build.notification import build_notification
 from controller.plant.build.plcs import build_plcs
 from controller.plant.build.service_alarms import add_service
 from controller.plant.build.sinks import build_influx
@@ -28,8 +31,17 @@ from controller.plant.build.suppressions import build_groups, build_suppressions
 from controller.plant.build.tags import NodesSeen, build_tag
 from controller.plant.build.trip_alarms import add_trips
 from controller.plant.checks import check_circles, check_unused, check_words, fast_tags, verdict_inputs
-from controller.plant.document import Document
-from controller.plant.draft import Draft, Item, read_alarms, read_interlocks, read_mimic, read_plant, read_plc
+from controller.plant.document import Document, Place
+from controller.plant.draft import (
+    Draft,
+    Item,
+    read_alarms,
+    read_interlocks,
+    read_mimic,
+    read_plant,
+    read_plc,
+    read_routes,
+)
 from controller.plant.parse import read_document
 from controller.plant.plant import Interlock, Permissive, Plant, Plc
 from controller.plant.problems import Problem, Problems, did_you_mean
@@ -42,6 +54,7 @@ PLANT_FILE = "plant.yaml"
 INTERLOCK_FILE = "interlocks.yaml"
 ALARM_FILE = "alarms.yaml"
 MIMIC_FILE = "mimic.yaml"
+ROUTE_FILE = "routes.yaml"
 _NAME_LINE = re.compile(r"^ *- +name: *['\"]?([\w.-]+)", re.MULTILINE)
 
 
@@ -82,10 +95,13 @@ def _shortest(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def load(folder: Path) -> Loaded:
-    """Reads, checks and builds the plant in `folder`; never raises for what the files say."""
+def load(folder: Path, now: datetime | None = None) -> Loaded:
+    """Reads, checks and builds the plant in `folder`; never raises for what the files say.
+
+    now: from when on calendars count and holes in a rota are told of.
+    """
     problems = Problems()
-    draft = Draft(problems)
+    draft = Draft(problems, folder, now or datetime.now(UTC))
     digest = hashlib.sha256()
     _read(folder, draft, digest)
     plant = _build(draft, digest.hexdigest())
@@ -123,13 +139,49 @@ def _read(folder: Path, draft: Draft, digest: hashlib._Hash) -> None:
             read_plc(found, draft)
             _declare_unread(found, folder, draft)
     _warn_of_strays(folder, main, draft)
+    _read_beside(document, draft, digest)
+
+
+def _read_beside(document: Callable[[str], Document | None], draft: Draft, digest: hashlib._Hash) -> None:
+    """The files that a plant need not have."""
     for name, read in (
         (INTERLOCK_FILE, read_interlocks),
         (ALARM_FILE, read_alarms),
         (MIMIC_FILE, read_mimic),
+        (ROUTE_FILE, read_routes),
     ):
-        if (folder / name).is_file() and (found := document(name)) is not None:
+        if (draft.folder / name).is_file() and (found := document(name)) is not None:
             read(found, draft)
+    if draft.routes is not None:
+        _read_calendars(draft.routes.place.document, draft, digest)
+
+
+def _calendars_named(routes: Any) -> list[tuple[tuple[str | int, ...], str]]:
+    """Calendar files that routes.yaml (as plain data) names, and where."""
+    if not isinstance(routes, dict):
+        return []
+    holidays, rotas = routes.get("holidays"), routes.get("rotas")
+    blocks: list[tuple[tuple[str | int, ...], Any]] = [(("holidays",), holidays)]
+    blocks += [
+        (("rotas", number), one) for number, one in enumerate(rotas if isinstance(rotas, list) else ())
+    ]
+    return [
+        ((*path, "calendar"), block["calendar"])
+        for path, block in blocks
+        if isinstance(block, dict) and isinstance(block.get("calendar"), str)
+    ]
+
+
+def _read_calendars(routes: Document, draft: Draft, digest: hashlib._Hash) -> None:
+    for path, name in _calendars_named(routes.root):
+        place = Place(routes, path)
+        if Path(name).name != name or not name.endswith(".ics"):
+            draft.problems.error(place, f"'{name}' is no file of this folder; write a name such as duty.ics")
+        elif not (draft.folder / name).is_file():
+            draft.problems.error(place, f"there is no file {name} beside {ROUTE_FILE}")
+        elif name not in draft.beside and (raw := _bytes(draft.folder, name, draft.problems)) is not None:
+            digest.update(f"{name}\0{len(raw)}\0".encode() + raw)
+            draft.beside[name] = raw
 
 
 def _warn_of_strays(folder: Path, main: Document, draft: Draft) -> None:
@@ -190,7 +242,8 @@ def _build(draft: Draft, text_hash: str) -> Plant | None:
         return None
     _check_timezone(draft.plant, draft.problems)
     plant = _plant(draft.plant.entry, draft, plcs, permissives, interlocks, text_hash)
-    return replace(plant, mimic=mimic, **alarms)
+    notification = build_notification(draft, {alarm.id: alarm for alarm in alarms["alarms"]})
+    return replace(plant, mimic=mimic, notification=notification, **alarms)
 
 
 def _alarms(draft: Draft, plcs: list[Plc], watched: set[int]) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from controller.plant.document import Document, Place
@@ -21,6 +23,15 @@ from controller.plant.schema.interlockfile import InterlockEntry, InterlockFile
 from controller.plant.schema.mimicfile import MimicFile
 from controller.plant.schema.plantfile import Area, DerivedEntry, PermissiveEntry, PlantFile, PlantHead
 from controller.plant.schema.plcfile import CommandEntry, PlcFile, PlcHead, TagEntry
+from controller.plant.schema.routefile import (
+    PersonEntry,
+    RoomEntry,
+    RotaEntry,
+    RouteEntry,
+    RouteFile,
+    RouteHead,
+    TimesEntry,
+)
 from controller.plant.tags import Tag
 from controller.plant.validate import validated
 
@@ -42,9 +53,12 @@ class Draft:
 
     tags, commands: built so far, by name. declared: every name in the files and its place, of broken
     blocks too, so that one mistake is reported once. counts: blocks as written, for the summary.
+    folder, now: where it is read from, and when. beside: calendars that routes.yaml names, as they are.
     """
 
     problems: Problems
+    folder: Path = Path()
+    now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     plant: Item[PlantHead] | None = None
     areas: list[Item[Area]] = field(default_factory=list)
     plcs: list[Item[PlcHead]] = field(default_factory=list)
@@ -59,6 +73,13 @@ class Draft:
     first_out_items: list[Item[FirstOutEntry]] = field(default_factory=list)
     annunciator: Item[AnnunciatorEntry] | None = None
     mimic: Item[MimicFile] | None = None
+    routes: Item[RouteHead] | None = None
+    people_items: list[Item[PersonEntry]] = field(default_factory=list)
+    room_items: list[Item[RoomEntry]] = field(default_factory=list)
+    times_items: list[Item[TimesEntry]] = field(default_factory=list)
+    rota_items: list[Item[RotaEntry]] = field(default_factory=list)
+    route_items: list[Item[RouteEntry]] = field(default_factory=list)
+    beside: dict[str, bytes] = field(default_factory=dict)
     tags: dict[str, Tag] = field(default_factory=dict)
     commands: dict[str, Command] = field(default_factory=dict)
     interlocks: list[Interlock] = field(default_factory=list)
@@ -143,6 +164,21 @@ def read_mimic(document: Document, draft: Draft) -> None:
     if _has_key(place, "mimic", draft.problems):
         entry = validated(MimicFile, place, draft.problems)
         draft.mimic = Item(entry, place) if entry is not None else None
+
+
+def read_routes(document: Document, draft: Draft) -> None:
+    """routes.yaml into the draft. People, rooms and rotas share their names: a step may name each."""
+    place = document.top
+    if not _has_key(place, "routes", draft.problems):
+        return
+    _known_keys(place, RouteFile, draft.problems)
+    head = validated(RouteHead, place, draft.problems, without=_other_keys(place, RouteHead))
+    draft.routes = Item(head, place) if head is not None else None
+    draft.people_items = _items(PersonEntry, place / "people", draft, "name")
+    draft.room_items = _items(RoomEntry, place / "rooms", draft, "name")
+    draft.times_items = _items(TimesEntry, place / "times", draft, "times")
+    draft.rota_items = _items(RotaEntry, place / "rotas", draft, "name")
+    draft.route_items = _items(RouteEntry, place / "routes", draft, "route")
 
 
 def _has_key(place: Place, key: str, problems: Problems) -> bool:

@@ -75,8 +75,24 @@ class TestAlarm:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """A secret that stands somewhere else. text: env:NAME and so on. of: what it is for, 'sato.chat'.
+
+    place: file:line where it is referred to. is_chat: what it refers to is an Apprise URL.
+    """
+
+    text: str
+    of: str
+    place: str
+    is_chat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Notification:
-    """templates: a folder beside routes.yaml whose files stand before ours, '' none (absolute path)."""
+    """templates: a folder beside routes.yaml whose files stand before ours, '' none (absolute path).
+
+    references: every secret that is looked up when notification starts, and by nothing before.
+    """
 
     routes: Routes
     mail: Mail | None = None
@@ -85,3 +101,4 @@ class Notification:
     heartbeat: Heartbeat | None = None
     test: TestAlarm | None = None
     templates: str = ""
+    references: tuple[Reference, ...] = ()

@@ -12,12 +12,13 @@ from typing import Any, Final
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from controller.plant.schema import alarmconditions, conditions, fields, interlockfile, plcfile
+from controller.plant.schema import alarmconditions, conditions, fields, interlockfile, plcfile, routefile
 from controller.plant.schema.alarmfile import AlarmFile, AlarmId, Members, PlainName
 from controller.plant.schema.interlockfile import InterlockFile
 from controller.plant.schema.mimicfile import MimicFile
 from controller.plant.schema.plantfile import PlantFile
 from controller.plant.schema.plcfile import PlcFile
+from controller.plant.schema.routefile import RouteFile
 
 NAMED: Final[dict[str, Any]] = {
     "NumberOrText": float | str,
@@ -39,18 +40,28 @@ NAMED: Final[dict[str, Any]] = {
     "EffectEntry": interlockfile.EffectEntry,
     "KindName": plcfile.KindName,
     "Normal": plcfile.Normal,
+    "WayName": routefile.WayName,
+    "DayName": routefile.DayName,
+    "Language": routefile.Language,
+    "Clock": routefile.Clock,
+    "Day": routefile.Day,
+    "Moment": routefile.Moment,
+    "Names": routefile.Names,
+    "People": routefile.People,
+    "CalendarFile": routefile.CalendarFile,
 }
 BESIDE: Final = ("title", "description", "default")  # what a place says itself, beside the reference
 
 
 def schema_json() -> str:
-    """plc_maps/schema.json: one schema for the five kinds of file, told apart by their first key."""
+    """plc_maps/schema.json: one schema for the six kinds of file, told apart by their first key."""
     files: dict[str, type[BaseModel]] = {
         "plant": PlantFile,
         "plc": PlcFile,
         "interlocks": InterlockFile,
         "alarms": AlarmFile,
         "mimic": MimicFile,
+        "routes": RouteFile,
     }
     refs, definitions = models_json_schema([(model, "validation") for model in files.values()])
     schema: dict[str, Any] = {
