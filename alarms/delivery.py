@@ -9,6 +9,7 @@ How it behaves is told in docs/explanation/notification.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 from alarms.escalation import Escalation
@@ -82,10 +83,11 @@ class Delivery:
         returned within the page wakes nobody.
         """
         self._tick(now_ns)
+        self._sweep()
         return self._intake.take(event)
 
     def advance(self, now_ns: int) -> list[Effect]:
-        """What is due now."""
+        """What is due now. Called every few seconds whatever `due_ns` says, it notices a clock set back."""
         self._tick(now_ns)
         effects, self._waiting = self._waiting, []
         now_ns = self._now_ns
@@ -227,6 +229,7 @@ class Delivery:
             "threads": self._threads.dump(),
             "post": self._post.dump(),
             "steps": self._steps.dump(),
+            "waiting": [_effect_data(effect) for effect in self._waiting],
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -238,6 +241,16 @@ class Delivery:
         self._intake.unknown, self._intake.full = state["unknown"], state["full"]
         self._threads.load(state["threads"])
         self._steps.load(state["steps"])
-        self._waiting += self._post.load(state["post"])
+        self._waiting = [_effect_of(one) for one in state["waiting"]] + self._post.load(state["post"])
         for incident in self._threads.incidents.values():
             self._steps.adopt(incident, self._intake.decide, self._now_ns)
+
+
+def _effect_data(effect: Effect) -> dict[str, Any]:
+    """What a load leaves to be done: messages withdrawn, and notes."""
+    assert not isinstance(effect, Send)
+    return asdict(effect)
+
+
+def _effect_of(data: dict[str, Any]) -> Effect:
+    return Withdraw(**data) if "message" in data else Note(**data)
