@@ -32,6 +32,9 @@ def services() -> dict[str, Service]:
             shutil.which("docker-compose") is not None,
             "apt-get install --no-install-recommends docker-compose",
         ),
+        "mosquitto": Service(
+            all(map(shutil.which, ("mosquitto", "mosquitto_passwd"))), "apt-get install mosquitto"
+        ),
         "influxd": Service(shutil.which("influxd") is not None, "apt-get install influxdb"),
         "victoria-metrics": Service(
             shutil.which("victoria-metrics") is not None, "apt-get install victoria-metrics"

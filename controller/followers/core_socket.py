@@ -30,8 +30,11 @@ class CoreSocket:
         """An event for the journal. Raises CoreAway, also when it is refused: it may be taken later."""
         await self._ask({"record": {"kind": kind, "source": source, "text": text, "data": data}})
 
-    async def confirm(self, follower: str, events: int, samples: int) -> None:
-        """The journal need not keep what lies before these numbers for us any more. Raises CoreAway."""
+    async def confirm(self, follower: str, events: int, samples: int | None) -> None:
+        """The journal need not keep what lies before these numbers for us any more. Raises CoreAway.
+
+        samples: None by a follower that does not read them.
+        """
         await self._ask({"confirm": {"follower": follower, "events": events, "samples": samples}})
 
     async def _ask(self, document: dict[str, Any]) -> dict[str, Any]:
