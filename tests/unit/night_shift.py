@@ -135,6 +135,7 @@ class Night:
             self.now_ns = due_ns
             self.go()
         self.now_ns = end_ns
+        self.do(self.machine.advance(self.now_ns))
         self.go()
 
     def until(self, text: str, fold: int = 0) -> None:
