@@ -48,8 +48,10 @@ def gateway(
     from controller.cli.serve import default_data, until_stopped
     from controller.doors.accounts import AccountError
     from controller.opcua.certificates import StoreError, Unreadable
+    from controller.opcua.gateway.reload import finder
     from controller.opcua.gateway.running import run_gateway
     from controller.opcua.gateway.settings import settings_for
+    from controller.plant.config import find_plant
 
     set_up(log_format, verbose)
     checked = load_plant(plant)
@@ -62,7 +64,9 @@ def gateway(
         gc.enable()
         typer.echo(f"ready opcua={url} console=-")
 
-    work = run_gateway(checked, data or default_data(checked.name), settings, ready, demo=demo_users)
+    place = data or default_data(checked.name)
+    find = finder(find_plant(plant), place)
+    work = run_gateway(checked, place, settings, ready, find=find, demo=demo_users)
     try:
         asyncio.run(until_stopped(work))
     except* (StoreError, Unreadable, AccountError) as wrong:

@@ -119,6 +119,7 @@ class Feed:
         plant = self._plant
         return {
             "plant": plant.name,
+            "version": plant.text_hash,
             "tags": [tag.name for tag in plant.tags],
             "values": self._rows(np.arange(len(plant.tags))),
             "texts": [[tag, *entry] for tag, entry in self._texts.items()],

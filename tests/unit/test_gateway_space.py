@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
-from math import inf, nan
+from math import inf, isnan, nan
 from typing import Any
 from xml.etree import ElementTree as Xml
 
@@ -30,7 +31,7 @@ from controller.opcua.gateway.space.plant import PlantNodes
 from controller.opcua.gateway.space.space import Space
 from controller.opcua.gateway.space.standard import StandardNodes
 from controller.opcua.gateway.space.types import OWN_TYPES
-from controller.opcua.gateway.values import Values
+from controller.opcua.gateway.values import OtherVersion, Values
 from controller.plant import config
 from controller.plant.plant import Plant
 from controller.plant.units import UNITS
@@ -56,8 +57,8 @@ def fed(plant: Plant, value: float, status: int = 0, at_ns: int = 1_790_000_000_
     """Every tag with this value."""
     values = Values(plant)
     rows = [[tag.index, value, status, at_ns] for tag in plant.tags]
-    names = [tag.name for tag in plant.tags]
-    values.take({"snapshot": {"tags": names, "values": rows, "texts": [], "journal": 1, "links": []}})
+    first = {"version": plant.text_hash, "values": rows, "texts": [], "journal": 1, "links": []}
+    values.take({"snapshot": first})
     return values
 
 
@@ -108,11 +109,22 @@ class TestValues:
         values.take({"values": [[3, 4.0, 0, 1]], "texts": [], "journal": 1, "links": []})
         assert len(heard) == 2
 
-    def test_the_feed_of_another_plant_is_none(self) -> None:
-        from controller.doors.frames import FrameError
+    def test_the_feed_of_another_version_of_the_plant_is_not_taken_for_this_ones(self) -> None:
+        values = fed(university(), 7.0)
+        with pytest.raises(OtherVersion, match="cafe"):
+            values.take({"snapshot": {"version": "cafe", "values": [[0, 9.0, 0, 1]], "texts": []}})
+        assert values.number(0) == 7.0
 
-        with pytest.raises(FrameError, match="restart the gateway"):
-            Values(university()).take({"snapshot": {"tags": ["X"]}})
+    def test_of_another_version_what_is_known_by_name_and_type_stays_known(self) -> None:
+        plant = university()
+        values = fed(plant, 7.0)
+        first, *others = plant.tags
+        tags = (*(replace(tag, index=tag.index - 1) for tag in others), replace(first, index=len(others)))
+        tags = (*tags[:-1], replace(tags[-1], name="NEW"))
+        values.turn_to(replace(plant, tags=tags, index={tag.name: tag.index for tag in tags}))
+        assert {values.number(tag.index) for tag in tags[:-1]} == {7.0}
+        assert isnan(values.number(tags[-1].index))
+        assert values.status(tags[-1].index) == Codes.BadWaitingForInitialData
 
 
 class TestServiceLevel:

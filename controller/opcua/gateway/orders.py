@@ -113,6 +113,7 @@ class Orders:
             wire = self._idle.pop()
             if not wire[0].at_eof() and not wire[1].is_closing():
                 return await self._over(wire, document)
+            wire[1].close()
         return await self._over(
             await asyncio.open_unix_connection(self._path, limit=frames.FRAME_BYTES_MAX), document
         )

@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from math import isnan
 from pathlib import Path
 from typing import Final
 
@@ -19,15 +18,15 @@ from controller import runtime
 from controller.opcua.gateway import attributes, call, view
 from controller.opcua.gateway.audit import Audit
 from controller.opcua.gateway.conditions.cursor import Cursor
-from controller.opcua.gateway.conditions.making import Made, make
 from controller.opcua.gateway.history import history
 from controller.opcua.gateway.history import nodes as history_nodes
 from controller.opcua.gateway.history.chronicle import Chronicle
 from controller.opcua.gateway.history.history import Histories
-from controller.opcua.gateway.history.nodes import HistoryNodes
 from controller.opcua.gateway.listening import Listening, listen
 from controller.opcua.gateway.orders import Orders
+from controller.opcua.gateway.parts import Parts, parts_of
 from controller.opcua.gateway.picture import Picture
+from controller.opcua.gateway.reload import FindPlant, Reload
 from controller.opcua.gateway.security.authentication import Login
 from controller.opcua.gateway.security.entrance import Entrance, entrance
 from controller.opcua.gateway.security.limits import Counters
@@ -37,13 +36,8 @@ from controller.opcua.gateway.server import Gateway
 from controller.opcua.gateway.services import Services
 from controller.opcua.gateway.sessions import Sessions
 from controller.opcua.gateway.settings import Settings
-from controller.opcua.gateway.space.node import Provider
-from controller.opcua.gateway.space.parts import TypeNodes
-from controller.opcua.gateway.space.plant import PlantNodes
 from controller.opcua.gateway.space.server_nodes import ServerNodes
-from controller.opcua.gateway.space.space import Space
 from controller.opcua.gateway.space.standard import StandardNodes
-from controller.opcua.gateway.space.types import OWN_TYPES
 from controller.opcua.gateway.subscriptions import items, publish, subscribing
 from controller.opcua.gateway.subscriptions.subscriptions import Subscriptions
 from controller.opcua.gateway.values import Values
@@ -75,36 +69,35 @@ class Running:
     cursor: Cursor
 
 
-@dataclass(slots=True)
-class _Parts:
-    """What is made before anybody is let in."""
-
-    standard: StandardNodes
-    space: Space
-    values: Values
-    orders: Orders
-    picture: Picture
-    made: Made
-
-
 async def run_gateway(
-    plant: Plant, data: Path, settings: Settings, on_ready: Callable[[str], None], *, demo: bool = False
+    plant: Plant,
+    data: Path,
+    settings: Settings,
+    on_ready: Callable[[str], None],
+    *,
+    find: FindPlant = lambda _: None,
+    demo: bool = False,
 ) -> None:
-    """Runs until cancelled. on_ready is told the URL.
+    """Runs until cancelled. on_ready is told the URL. find: other versions of the plant.
 
     Raises OSError for a port in use, and what `entrance` does.
     """
     sys.setswitchinterval(SWITCH_S)
-    async with serving(plant, data, settings, demo=demo) as running:
+    async with serving(plant, data, settings, find=find, demo=demo) as running:
         on_ready(running.listening.url)
         await asyncio.get_running_loop().create_future()
 
 
 @asynccontextmanager
 async def serving(
-    plant: Plant, data: Path, settings: Settings, *, demo: bool = False
+    plant: Plant,
+    data: Path,
+    settings: Settings,
+    *,
+    find: FindPlant = lambda _: None,
+    demo: bool = False,
 ) -> AsyncIterator[Running]:
-    """The gateway over the core with this data directory; the core may come and go."""
+    """The gateway over the core with this data directory; the core may come and go, also with new texts."""
     place = runtime.of(data)
     values = Values(plant)
     orders = Orders(place.commands)
@@ -116,53 +109,33 @@ async def serving(
 
         door = stack.enter_context(entrance(plant.name, data, settings.limits, demo=demo, tell=tell))
         settings = replace(settings, certificate=door.certificate, key=door.key, application_uri=door.uri)
-        parts = parts_of(plant, settings, values, orders)
+        parts = parts_of(plant, settings, values, Picture(orders, values), StandardNodes())
         subscriptions = Subscriptions(parts.space, values, settings.limits)
         stack.callback(subscriptions.close)
         heard.append(Audit(orders, subscriptions.deliver, settings.application_uri))
-        gateway, policies = _gateway(plant, data, settings, parts, subscriptions, door, heard[0])
+        gateway, policies = _gateway(data, settings, parts, subscriptions, door, heard[0], orders)
         stack.callback(gateway.histories.close)
         ServerNodes(gateway, parts.picture).bind(parts.standard)
         history_nodes.bind(parts.standard, settings.limits)
         bind_roles(parts.standard.bind, door.authentication.accounts, anonymous=settings.anonymous)
         cursor = Cursor(data, parts.made.conditions, parts.made.story, subscriptions.deliver)
         stack.callback(values.watch_journal(cursor.wake))
+        reload = Reload(gateway, parts, cursor, find)
         async with (
-            _beside(gateway, parts, cursor, door, place),
+            _beside(gateway, parts.picture, cursor, door, place, reload),
             listen(gateway, settings, TABLES, policies, door.trust) as listening,
         ):
             yield Running(gateway, listening, parts.picture, cursor)
 
 
-def parts_of(plant: Plant, settings: Settings, values: Values, orders: Orders) -> _Parts:
-    """The address space with everything in it."""
-    picture = Picture(orders, values)
-    standard = StandardNodes()
-    providers: list[Provider] = [
-        standard,
-        PlantNodes(plant, values, picture),
-        TypeNodes(OWN_TYPES),
-        HistoryNodes(plant),
-    ]
-    space = Space(plant, providers)
-
-    def read(tag: int) -> float | None:
-        value = values.number(tag)
-        return None if isnan(value) or values.status(tag) else value
-
-    made = make(plant, space, read, settings.application_uri, settings.certificate)
-    space.add(made.nodes)
-    return _Parts(standard, space, values, orders, picture, made)
-
-
 def _gateway(
-    plant: Plant,
     data: Path,
     settings: Settings,
-    parts: _Parts,
+    parts: Parts,
     subscriptions: Subscriptions,
     door: Entrance,
     audit: Audit,
+    orders: Orders,
 ) -> tuple[Gateway, Policies]:
     policies = Policies(settings)
     sessions = Sessions(
@@ -170,15 +143,15 @@ def _gateway(
     )
     conditions = parts.made.conditions
     gateway = Gateway(
-        plant=plant,
+        plant=parts.space.plant,
         settings=settings,
         space=parts.space,
-        values=parts.values,
+        values=subscriptions.values,
         conditions=conditions,
         histories=Histories(data, Chronicle(conditions, parts.made.story)),
         subscriptions=subscriptions,
         sessions=sessions,
-        orders=parts.orders,
+        orders=orders,
         audit=audit,
     )
     return gateway, policies
@@ -186,13 +159,18 @@ def _gateway(
 
 @asynccontextmanager
 async def _beside(
-    gateway: Gateway, parts: _Parts, cursor: Cursor, door: Entrance, place: runtime.Runtime
+    gateway: Gateway,
+    picture: Picture,
+    cursor: Cursor,
+    door: Entrance,
+    place: runtime.Runtime,
+    reload: Reload,
 ) -> AsyncIterator[None]:
     """What follows the core for as long as clients are served; one of these failing ends the process."""
     async with asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(parts.values.follow(place.feed), name="feed"),
-            group.create_task(parts.picture.follow(), name="picture"),
+            group.create_task(gateway.values.follow(place.feed, reload.turn_to), name="feed"),
+            group.create_task(picture.follow(), name="picture"),
             group.create_task(_journal(cursor), name="journal"),
             group.create_task(gateway.audit.follow(), name="audit"),
             group.create_task(_people(gateway, door), name="people"),
@@ -203,7 +181,7 @@ async def _beside(
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
-            await parts.orders.close()
+            await gateway.orders.close()
 
 
 async def _journal(cursor: Cursor) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from pathlib import Path
@@ -31,6 +31,7 @@ WAITING: Final = ua.StatusCodes.BadWaitingForInitialData
 TOO_LARGE: Final = ua.StatusCodes.UncertainEngineeringUnitsExceeded
 SILENCE_S: Final = 5.0  # the feed has a heartbeat each second
 RETRY_S: Final = 0.5
+OTHER_RETRY_S: Final = 5.0  # until the files of the version that the core runs are looked for again
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FILETIME_OF_EPOCH: Final = 116_444_736_000_000_000  # 100 ns since 1601 (OPC 10000-6, 5.2.2.5)
 
@@ -58,12 +59,35 @@ _TIMES: Final = {
 
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 Watcher = Callable[[Indices], None]
+TurnTo = Callable[[str], Awaitable[bool]]
+
+
+async def _only_this(_: str) -> bool:
+    """There is one version of the plant."""
+    return False
+
+
+class OtherVersion(Exception):
+    """The core runs other texts of the plant than these values are of."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(version)
+        self.version = version
 
 
 class Values:
     """`follow` runs for as long as the gateway does; everything else is synchronous and never blocks."""
 
     def __init__(self, plant: Plant) -> None:
+        self._begin(plant)
+        self._watchers: list[Watcher] = []
+        self._journal_watchers: list[Callable[[int], None]] = []
+        self.up = False
+        self.why_down = "not yet connected to the service's feed"
+        self.journal = 0
+        self.links: list[dict[str, Any]] = []
+
+    def _begin(self, plant: Plant) -> None:
         size = len(plant.tags)
         self._plant = plant
         self._kinds = [tag_type(tag).kind for tag in plant.tags]
@@ -75,12 +99,27 @@ class Values:
         self._encoded: dict[ua.TimestampsToReturn, list[bytes | None]] = {
             wanted: [None] * size for wanted in _TIMES
         }
-        self._watchers: list[Watcher] = []
-        self._journal_watchers: list[Callable[[int], None]] = []
-        self.up = False
-        self.why_down = "not yet connected to the service's feed"
-        self.journal = 0
-        self.links: list[dict[str, Any]] = []
+
+    def turn_to(self, plant: Plant) -> None:
+        """Another version of the plant: numbers of tags are its own; what is known stays known, as it is.
+
+        Watchers are not told: a snapshot of the feed follows.
+        """
+        was, old, kinds, texts = self._plant, self._columns(), self._kinds, self._texts
+        self._begin(plant)
+        both = [
+            (tag.index, was.index[tag.name])
+            for tag in plant.tags
+            if tag.name in was.index and kinds[was.index[tag.name]] == self._kinds[tag.index]
+        ]
+        now_at = np.array([now for now, _ in both], dtype=np.int64)
+        was_at = np.array([before for _, before in both], dtype=np.int64)
+        for fresh, before in zip(self._columns(), old, strict=True):
+            fresh[now_at] = before[was_at]
+        self._texts = {now: texts[before] for now, before in both if before in texts}
+
+    def _columns(self) -> tuple[np.ndarray[Any, Any], ...]:
+        return self._values, self._status, self._source_ns, self._server_ns
 
     # --- what services ask ---------------------------------------------------------------------
 
@@ -158,11 +197,21 @@ class Values:
 
     # --- the feed ------------------------------------------------------------------------------
 
-    async def follow(self, path: Path) -> None:
-        """Reads the feed at `path` until cancelled; connects again when it is lost."""
+    async def follow(self, path: Path, turn_to: TurnTo = _only_this) -> None:
+        """Reads the feed at `path` until cancelled; connects again when it is lost.
+
+        turn_to: makes this the values of another version of the plant; False when it cannot.
+        """
         while True:
             try:
                 await self._read(path)
+            except OtherVersion as other:
+                self.lose("the service runs another version of this plant")
+                if await turn_to(other.version):
+                    continue
+                self.lose(f"the texts of the plant that the service runs ({other.version[:12]}) are not here")
+                await asyncio.sleep(OTHER_RETRY_S)
+                continue
             except (OSError, frames.FrameError, TimeoutError) as error:
                 why = f"the service's feed is lost: {error or 'silent'}"
             else:
@@ -183,12 +232,12 @@ class Values:
             writer.close()
 
     def take(self, document: dict[str, Any]) -> None:
-        """One document of the feed: a snapshot or a change. Raises FrameError when it is another plant's."""
+        """One document of the feed: a snapshot or a change. Raises OtherVersion."""
         snapshot = document.get("snapshot")
         if snapshot is not None:
-            if snapshot["tags"] != [tag.name for tag in self._plant.tags]:
-                raise frames.FrameError("the service runs another version of this plant: restart the gateway")
-            log.info("feed connected", tags=len(snapshot["tags"]))
+            if snapshot["version"] != self._plant.text_hash:
+                raise OtherVersion(snapshot["version"])
+            log.info("feed connected", tags=len(self._plant.tags))
             self.up, self.why_down = True, ""
             document = snapshot
         self.links = document["links"]

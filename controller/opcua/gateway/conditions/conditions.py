@@ -101,6 +101,11 @@ class Conditions:
         """What was folded elsewhere is the state from now on."""
         self.book, self.seq, self.odd, self._last = other.book, other.seq, other.odd, other._last
 
+    def succeed(self, other: Conditions) -> None:
+        """In its place, with the forms of another version of the plant."""
+        self.become(other)
+        self.refreshing = other.refreshing
+
     def fold(self, entry: Entry) -> None:
         """One event of the past: nobody is told."""
         self.seq = max(self.seq, entry.seq)

@@ -64,6 +64,10 @@ class Cursor:
         """There may be more: the feed says so."""
         self._woken.set()
 
+    def turn_to(self, conditions: Conditions, story: Story) -> None:
+        """Those of another version of the plant, which have succeeded the present ones."""
+        self._conditions, self._story = conditions, story
+
     async def load(self) -> None:
         """The conditions as the journal has them now; who listens already is asked to refresh.
 

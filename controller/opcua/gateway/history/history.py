@@ -72,6 +72,10 @@ class Histories:
         self._chronicle = chronicle
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="history")
 
+    def turn_to(self, chronicle: Chronicle) -> None:
+        """Of another version of the plant, for reads that begin from now on."""
+        self._chronicle = chronicle
+
     def close(self) -> None:
         """Reads that run are let run out."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -22,6 +22,7 @@ _V: Final = ua.VariantType
 READ: Final = 1
 WRITE: Final = 2
 HISTORY: Final = 4
+SEMANTIC_CHANGE: Final = 16  # the property says what a value means, and a change of it is told as an event
 NOTIFIES: Final = 1 | HISTORY  # an EventNotifier that can be subscribed to, and read of old
 NO_ATTRIBUTE: Final = ua.DataValue(StatusCode=ua.StatusCode(ua.UInt32(ua.StatusCodes.BadAttributeIdInvalid)))
 

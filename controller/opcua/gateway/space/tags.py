@@ -12,7 +12,14 @@ from controller.opcua.gateway.space.engineering import unit_information
 from controller.opcua.gateway.space.layout import PLC, Layout
 from controller.opcua.gateway.space.names import PLANT, of_plant, standard
 from controller.opcua.gateway.space.node import Node, Reference
-from controller.opcua.gateway.space.nodes import HISTORY, READ, WRITE, Value, VariableNode
+from controller.opcua.gateway.space.nodes import (
+    HISTORY,
+    READ,
+    SEMANTIC_CHANGE,
+    WRITE,
+    Value,
+    VariableNode,
+)
 from controller.opcua.gateway.space.parts import COMPONENT, PROPERTY, TYPE_OF, property_node
 from controller.opcua.gateway.space.tag_types import tag_type
 from controller.opcua.gateway.values import Values
@@ -100,7 +107,10 @@ class TagNodes:
         if name == "ValueAsText":
             return self._value_as_text(tag, node, owner)
         value, kind, data_type = self._fixed(tag, name)
-        return property_node(node, name, value, kind, owner, data_type)
+        made = property_node(node, name, value, kind, owner, data_type)
+        if name != DEFINITION:
+            made.access |= SEMANTIC_CHANGE
+        return made
 
     def _fixed(self, tag: Tag, name: str) -> tuple[Any, ua.VariantType, int | None]:
         """(value, built-in type, data type where it is another)."""

@@ -52,6 +52,7 @@ def plain_value(encoded: bytes) -> Any:
 class DataItem(DataQueue):
     """One item. read: its present DataValue, encoded, with both times.
 
+    of_tag: its value is a tag's; tag: which one, None when that has gone with a version of the plant.
     last: what was queued last, as bytes and (with a deadband) as number. due: a value came between two
     samples of an item that is slower than its source.
     """
@@ -63,6 +64,7 @@ class DataItem(DataQueue):
         "last",
         "last_value",
         "least",
+        "of_tag",
         "plain",
         "read",
         "tag",
@@ -79,6 +81,7 @@ class DataItem(DataQueue):
         read: Callable[[DataItem], bytes],
     ) -> None:
         super().__init__(subscription, number, asked, 1)
+        self.of_tag = tag is not None
         self.tag = tag
         self.read = read
         self.times = ua.TimestampsToReturn.Both
@@ -114,6 +117,12 @@ class DataItem(DataQueue):
         if not self.queue:
             self._report(self.read(self))
 
+    def tell_new_meaning(self) -> None:
+        """Its present value, marked: the client has to read range, unit and states again."""
+        encoded = self.read(self)
+        self._remember(encoded)
+        self.push(encoding.semantics_changed(encoding.with_times(encoded, self.times)))
+
     def sample(self) -> None:
         """What it is now, when that differs from what was reported last."""
         if self.tag is not None:
@@ -131,8 +140,11 @@ class DataItem(DataQueue):
         if not held or self.filter.beyond(self.last_value, plain_value(encoded)):
             self._report(encoded)
 
-    def _report(self, encoded: bytes) -> None:
+    def _remember(self, encoded: bytes) -> None:
         self.last = encoded
         if self.filter.deadband:
             self.last_value = plain_value(encoded)
+
+    def _report(self, encoded: bytes) -> None:
+        self._remember(encoded)
         self.push(encoding.with_times(encoded, self.times))

@@ -17,6 +17,7 @@ from controller.opcua.decoding.layout import HAS_SERVER_TIME, HAS_SOURCE_TIME, H
 from controller.opcua.gateway.services import Encoded
 from controller.opcua.status import OVERFLOW
 
+SEMANTICS_CHANGED: Final = 0x4000
 _NODE_ID: Final = struct.Struct("<BBH")  # the four-byte form
 _UINT32: Final = struct.Struct("<I")
 _INT32: Final = struct.Struct("<i")
@@ -144,14 +145,31 @@ def with_times(data_value: bytes, wanted: ua.TimestampsToReturn) -> bytes:
     return bytes((head,)) + data_value[1:end] + kept
 
 
-def overflowed(data_value: bytes) -> bytes:
-    """The same with the overflow bit in its status: values next to this one were lost (7.39.1)."""
+def _flagged(data_value: bytes, bits: int) -> bytes:
+    """The same with these bits in its status too."""
     mask = data_value[0]
     end = len(data_value) - times_size(data_value)
     if not mask & HAS_STATUS:
-        return bytes((mask | HAS_STATUS,)) + data_value[1:end] + _UINT32.pack(OVERFLOW) + data_value[end:]
+        return bytes((mask | HAS_STATUS,)) + data_value[1:end] + _UINT32.pack(bits) + data_value[end:]
     (status,) = _UINT32.unpack_from(data_value, end - 4)
-    return data_value[: end - 4] + _UINT32.pack(status | OVERFLOW) + data_value[end:]
+    return data_value[: end - 4] + _UINT32.pack(status | bits) + data_value[end:]
+
+
+def overflowed(data_value: bytes) -> bytes:
+    """The same with the overflow bit in its status: values next to this one were lost (7.39.1)."""
+    return _flagged(data_value, OVERFLOW)
+
+
+def semantics_changed(data_value: bytes) -> bytes:
+    """The same with the SemanticsChanged bit: its range, unit or states are to be read again (7.39.1)."""
+    return _flagged(data_value, SEMANTICS_CHANGED)
+
+
+def in_place_of(lost: bytes, data_value: bytes) -> bytes:
+    """The value after one that is not sent: that meanings changed must not be lost with it."""
+    if lost[0] & HAS_STATUS and status_of(lost) & SEMANTICS_CHANGED:
+        return semantics_changed(data_value)
+    return data_value
 
 
 def status_of(data_value: bytes) -> int:

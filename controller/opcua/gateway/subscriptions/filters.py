@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, isnan
 from typing import Any, Final
 
@@ -70,10 +70,18 @@ def event_filter(given: Any, space: TypeSpace) -> tuple[EventFilter, ua.EventFil
 
 @dataclass(frozen=True, slots=True)
 class DataFilter:
-    """What counts as a change. deadband: in the value's unit; a change must be larger. 0: any change."""
+    """What counts as a change. deadband: in the value's unit; a change must be larger. 0: any change.
+
+    percent: of the EURange, where the client gave it so; 0 else.
+    """
 
     trigger: DataChangeTrigger = DataChangeTrigger.StatusValue
     deadband: float = 0.0
+    percent: float = 0.0
+
+    def for_span(self, span: float | None) -> DataFilter:
+        """The same percentage of another EURange."""
+        return self if not self.percent or span is None else replace(self, deadband=self.percent / 100 * span)
 
     def beyond(self, last: Any, value: Any) -> bool:
         """Whether the value left the deadband around the one last reported; arrays: any element."""
@@ -117,4 +125,4 @@ def data_filter(given: Any, value: ua.DataValue, span: float | None) -> DataFilt
         return DataFilter(given.Trigger, band)
     if given.DeadbandType != ua.DeadbandType.Percent or band > 100 or span is None:
         raise Fault(StatusCodes.BadDeadbandFilterInvalid)
-    return DataFilter(given.Trigger, band / 100 * span)
+    return DataFilter(given.Trigger, band / 100 * span, band)

@@ -109,12 +109,12 @@ class DataQueue(Item):
     __slots__ = ()
 
     def _overflow(self, payload: bytes) -> None:
-        queue = self.queue
+        queue, changed = self.queue, encoding.in_place_of
         if self.size == 1:
-            queue[0] = payload
+            queue[0] = changed(queue[0], payload)
         elif self.discard_oldest:
-            del queue[0]
-            queue[0] = encoding.overflowed(queue[0])
+            lost = queue.pop(0)
+            queue[0] = changed(lost, encoding.overflowed(queue[0]))
             queue.append(payload)
         else:
-            queue[-1] = encoding.overflowed(payload)
+            queue[-1] = changed(queue[-1], encoding.overflowed(payload))

@@ -25,7 +25,8 @@ from controller.opcua.gateway.subscriptions.filters import (
 )
 from controller.opcua.gateway.subscriptions.item import Item
 from controller.opcua.gateway.subscriptions.sampling import revised_ms
-from controller.opcua.plc.wire import node_id, status_code
+from controller.opcua.gateway.subscriptions.spans import span_of
+from controller.opcua.plc.wire import status_code
 from controller.opcua.status import BAD
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ SAMPLING_MAX_MS: Final = 3_600_000.0
 _SUBSCRIBE_TO_EVENTS: Final = 0x01
 _READ: Final = 0x01
 _DEFAULT_BINARY: Final = "Default Binary"
-_HAS_PROPERTY: Final = node_id(ua.ObjectIds.HasProperty)
 # What the node says about access is the answer to the client, not a value to report.
 _REFUSALS: Final = frozenset(
     {StatusCodes.BadAttributeIdInvalid, StatusCodes.BadNotReadable, StatusCodes.BadUserAccessDenied}
@@ -201,18 +201,8 @@ def _data_filter(subscriptions: Subscriptions, item: DataItem, given: Any) -> Da
     percent = isinstance(given, DataChangeFilter) and given.DeadbandType == ua.DeadbandType.Percent
     caller = item.subscription.caller
     present = node.attribute(AttributeIds.Value, caller)
-    return data_filter(given, present, _span(subscriptions, item.node_id, caller) if percent else None)
-
-
-def _span(subscriptions: Subscriptions, of: ua.NodeId, caller: Caller) -> float | None:
-    """Of the node's EURange property; None without one."""
-    for child in subscriptions.space.children(of, _HAS_PROPERTY):
-        node = subscriptions.space.find(child)
-        if node is not None and node.browse_name.Name == "EURange":
-            variant = node.attribute(AttributeIds.Value, caller).Value
-            if variant is not None and isinstance(variant.Value, ua.Range):
-                return float(variant.Value.High - variant.Value.Low)
-    return None
+    span = span_of(subscriptions.space, item.node_id, caller) if percent else None
+    return data_filter(given, present, span)
 
 
 def _set_sampling(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -21,6 +21,7 @@ from controller.opcua.gateway.subscriptions.event_items import EventItem
 from controller.opcua.gateway.subscriptions.item import Item
 from controller.opcua.gateway.subscriptions.requests import PublishQueue
 from controller.opcua.gateway.subscriptions.sampling import Sampler
+from controller.opcua.gateway.subscriptions.spans import span_of
 from controller.opcua.gateway.subscriptions.subject import Subject
 from controller.opcua.gateway.subscriptions.subscription import Subscription, Terms
 
@@ -228,6 +229,34 @@ class Subscriptions:
             self.sampler.remove(item)
             if item.tag is not None and _forget(self._by_tag, item.tag, item.id):
                 self._last.pop(item.tag, None)
+
+    def turn_to(self, space: Space, turn_values: Callable[[], None], changed: Container[ua.NodeId]) -> None:
+        """Another version of the plant: items follow their nodes, by the numbers that tags have now.
+
+        turn_values: makes `values` those of the new version. changed: tags whose values mean something else.
+        An item whose node has gone says so (BadNodeIdUnknown), until a version has it again.
+        """
+        while self._pending:
+            self._tell(*self._pending.popleft())
+        items = [item for one in self._all.values() for item in one.items.values()]
+        own = [item for item in items if isinstance(item, DataItem) and item.of_tag]
+        listening = [item for item in own if item.mode is not MonitoringMode.Disabled]
+        for item in listening:
+            self.detach(item)
+        turn_values()
+        self.space = space
+        tags = {id_: getattr(space.find(id_), "tag", None) for id_ in {item.node_id for item in own}}
+        for item in own:
+            item.tag = tags[item.node_id]
+            if item.filter.percent:
+                span = span_of(space, item.node_id, item.subscription.caller)
+                item.set_filter(item.filter.for_span(span), item.interval_ms, throttled=item.throttled)
+        for item in listening:
+            self.attach(item)
+            if item.node_id in changed:
+                item.tell_new_meaning()
+            elif item.tag is None:
+                item.sample()
 
     # --- values ---
 

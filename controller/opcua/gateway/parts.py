@@ -1,0 +1,52 @@
+"""The address space of one version of the plant, with everything in it; made before anybody sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isnan
+
+from controller.opcua.gateway.conditions.making import Made, make
+from controller.opcua.gateway.history.nodes import HistoryNodes
+from controller.opcua.gateway.picture import Picture
+from controller.opcua.gateway.settings import Settings
+from controller.opcua.gateway.space.node import Provider
+from controller.opcua.gateway.space.parts import TypeNodes
+from controller.opcua.gateway.space.plant import PlantNodes
+from controller.opcua.gateway.space.space import Space
+from controller.opcua.gateway.space.standard import StandardNodes
+from controller.opcua.gateway.space.types import OWN_TYPES
+from controller.opcua.gateway.space.versions import VersionNodes
+from controller.opcua.gateway.values import Values
+from controller.plant.plant import Plant
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """standard and picture outlive a version of the plant; space and what was made of it do not."""
+
+    standard: StandardNodes
+    picture: Picture
+    space: Space
+    made: Made
+
+
+def parts_of(
+    plant: Plant, settings: Settings, values: Values, picture: Picture, standard: StandardNodes
+) -> Parts:
+    """Takes a second or two for a large plant; touches nothing that is served."""
+    providers: list[Provider] = [
+        standard,
+        PlantNodes(plant, values, picture),
+        TypeNodes(OWN_TYPES),
+        HistoryNodes(plant),
+    ]
+    space = Space(plant, providers)
+
+    def read(tag: int) -> float | None:
+        value = values.number(tag)
+        return None if isnan(value) or values.status(tag) else value
+
+    made = make(plant, space, read, settings.application_uri, settings.certificate)
+    space.add(made.nodes)
+    space.add(VersionNodes(space))
+    return Parts(standard, picture, space, made)
