@@ -54,7 +54,7 @@ class Options:
     """How to run one core. endpoints: PLC name -> address, in place of the plant file's.
 
     held: plant seconds stand at 0 until all links are up (the demo).
-    texts: the plant's files by name, kept with the flight recorder.
+    texts: the plant's files by name, kept with the flight recorder. folder: where they are.
     """
 
     data: Path
@@ -63,6 +63,7 @@ class Options:
     demo: bool = False
     endpoints: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
+    folder: str = ""
 
 
 async def run_core(plant: Plant, options: Options, on_ready: Callable[[], None]) -> None:
@@ -103,7 +104,7 @@ async def run_core(plant: Plant, options: Options, on_ready: Callable[[], None])
         )
         followers = Followers(inbox.put, lambda *at: confirmed(journal, clock, *at))
         commands = Commands(loop.submit, answers.answer, demo=options.demo, followers=followers)
-        place.announce(plant.name, options.data)
+        place.announce(plant.name, options.data, options.folder)
         stack.callback(place.withdraw)
         inbox.put(_started(plant, core, options.speed))
         sweep = stack.enter_context(Sweep())

@@ -43,8 +43,9 @@ class Runtime:
     def intents(self) -> Path:
         return self.directory / "intents.ring"
 
-    def announce(self, plant: str, data: Path) -> None:
-        about = {"plant": plant, "data": str(data), "pid": os.getpid()}
+    def announce(self, plant: str, data: Path, folder: str = "") -> None:
+        """folder: where the plant's files are."""
+        about = {"plant": plant, "data": str(data), "folder": folder, "pid": os.getpid()}
         target = self.directory / SERVICE_FILE
         draft = target.with_suffix(".new")
         draft.write_text(json.dumps(about))

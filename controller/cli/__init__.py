@@ -17,8 +17,10 @@ from controller.cli import (
     certs,
     configure,
     connect,
+    follow,
     gateway,
     influx,
+    notify,
     operate,
     records,
     reports,
@@ -56,7 +58,7 @@ def common(
 
 MODULES = (
     *(configure, serve, gateway, simulate, operate, alarms, records),
-    *(reports, connect, certs, users, influx),
+    *(reports, connect, certs, users, follow, influx, notify),
 )
 for module in MODULES:
     module.register(app)

@@ -24,6 +24,7 @@ from controller import runtime
 from controller.cli import live
 from controller.cli.options import fail
 from controller.cli.ready import url_in
+from controller.cli.serve import follower_child
 from controller.core.run import Run, report
 from controller.opcua.plc.control import ask as steer
 from controller.plant.plant import Plant
@@ -152,7 +153,8 @@ def _core(demo: Demo, data: Path) -> Child:
 
 
 def _followers(demo: Demo, data: Path) -> list[Child]:
-    return [Child(name, ["follow", name, demo.name, "--data", str(data)]) for name in demo.followers]
+    log = ["--demo-users", *demo.log]
+    return [follower_child(name, demo.name, data, demo.port_base, log) for name in demo.followers]
 
 
 def _gateway(demo: Demo, data: Path) -> Child:

@@ -1,4 +1,4 @@
-"""For the record in InfluxDB: run the follower, prepare the database, send again, compare."""
+"""For the record in InfluxDB: prepare the database, send again, compare."""
 
 from __future__ import annotations
 
@@ -11,43 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from controller.cli.ask import data_of
-from controller.cli.options import DataOption, LogFormatOption, PlantArgument, VerboseOption, fail
+from controller.cli.options import DataOption, PlantArgument, fail
 from controller.cli.records import time_ns
 
 influx = typer.Typer(no_args_is_help=True, help="The record in InfluxDB: prepare it, send again, compare.")
-FOLLOWERS = ("influx",)
 FromOption = Annotated[str, typer.Option("--from", help="ISO time, UTC unless it says otherwise.")]
 ToOption = Annotated[str, typer.Option("--to", help="ISO time, exclusive.")]
-
-
-def follow(
-    name: Annotated[str, typer.Argument(help="influx.")],
-    plant: PlantArgument,
-    data: DataOption = None,
-    log_format: LogFormatOption = "text",
-    verbose: VerboseOption = False,
-) -> None:
-    """One follower alone: sends the journal on, from where it was (one systemd unit)."""
-    from controller.cli.configure import load_plant
-    from controller.cli.logs import set_up
-    from controller.cli.serve import default_data, until_stopped
-    from controller.followers.influx.follower import follow_influx
-    from controller.record.errors import RecordError
-
-    set_up(log_format, verbose)
-    check_followers([name])
-    checked = load_plant(plant)
-    settings = settings_or_fail(checked)
-    work = follow_influx(checked, settings, data or default_data(checked.name))
-    try:
-        asyncio.run(until_stopped(work))
-    except* RecordError as error:
-        fail(str(_first(error)))
-
-
-def check_followers(names: list[str]) -> None:
-    if unknown := [name for name in names if name not in FOLLOWERS]:
-        fail(f"there is no follower {', '.join(unknown)}; there are: {', '.join(FOLLOWERS)}", 2)
 
 
 def settings_or_fail(plant: Any) -> Any:
@@ -57,13 +26,6 @@ def settings_or_fail(plant: Any) -> Any:
         return settings_of(plant)
     except BadSettings as error:
         fail(str(error), 2)
-
-
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
-    inner: BaseException = group
-    while isinstance(inner, BaseExceptionGroup):
-        inner = inner.exceptions[0]
-    return inner
 
 
 @influx.command("setup")
@@ -216,5 +178,4 @@ def _tell(found: dict[str, Any]) -> None:
 def register(app: typer.Typer) -> None:
     from controller.cli import recording  # noqa: F401 - adds itself to the reports
 
-    app.command()(follow)
     app.add_typer(influx, name="influx")

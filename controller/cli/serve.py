@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,7 +28,7 @@ from controller.cli.options import (
 )
 from controller.cli.ready import Readiness
 
-WithOption = Annotated[str, typer.Option("--with", help="Followers to run beside the core, e.g. influx.")]
+WithOption = Annotated[str, typer.Option("--with", help="Followers beside the core, e.g. influx,notify.")]
 EndpointOption = Annotated[
     list[str] | None,
     typer.Option("--endpoint", help="PLC=opc.tcp://HOST:PORT, in place of the plant file's."),
@@ -49,6 +50,7 @@ def core(
     from controller.cli.configure import load_plant, plant_texts
     from controller.cli.logs import set_up
     from controller.opcua.certificates import StoreError, Unreadable
+    from controller.plant import config
     from controller.record.errors import RecordError
     from controller.runtime import Unusable
 
@@ -63,6 +65,7 @@ def core(
         demo=demo_users,
         endpoints=dict(parse_endpoint(text) for text in endpoint or ()),
         texts=plant_texts(plant),
+        folder=str(config.find_plant(plant).resolve()),
     )
     try:
         asyncio.run(run_core(checked, options, lambda: typer.echo("ready opcua=- console=-")))
@@ -117,27 +120,30 @@ def run(
     supervisor = Supervisor(Readiness().hear)
     try:
         children = [Child("core", arguments), Child("gateway", served, required=False)]
-        children += [follower_child(name, plant, place) for name in followers]
+        log = ["--log-format", log_format, *(["-v"] if verbose else [])]
+        children += [follower_child(name, plant, place, port_base, log) for name in followers]
         asyncio.run(until_stopped(*(supervisor.keep(child) for child in children)))
     except* Refused as refused:
         fail(str(refused.exceptions[0]), 2)
 
 
 def followers_of(names: str, plant: Any) -> list[str]:
-    """Of `--with influx,...`; ends the program when there is no such follower, or its settings are wrong."""
-    from controller.cli.influx import check_followers, settings_or_fail
+    """Of `--with influx,notify`; ends the program when there is none such, or its settings are wrong."""
+    from controller.cli.follow import check_followers, settings_or_fail
 
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    wanted = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
     check_followers(wanted)
-    if "influx" in wanted:
-        settings_or_fail(plant)
+    for name in wanted:
+        settings_or_fail(name, plant)
     return wanted
 
 
-def follower_child(name: str, plant: str, data: Path) -> Any:
+def follower_child(name: str, plant: str, data: Path, port_base: int, log: Sequence[str]) -> Any:
+    """Not required: whatever becomes of it, the core goes on."""
     from controller.supervise import Child
 
-    return Child(name, ["follow", name, plant, "--data", str(data)])
+    arguments = ["follow", name, plant, "--data", str(data), "--port-base", str(port_base), *log]
+    return Child(name, arguments, required=False)
 
 
 async def until_stopped(*work: Any) -> None:

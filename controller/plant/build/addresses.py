@@ -6,6 +6,7 @@ as it is; a reference to it is looked up by who sends, never here.
 
 from __future__ import annotations
 
+import logging
 import re
 from email.utils import parseaddr
 from ipaddress import ip_address
@@ -109,31 +110,36 @@ def schema_of(url: str) -> str:
 
 def refusal_of(url: str) -> str:
     """Why Apprise would not send there, in words without the URL itself; '' when it would."""
-    import apprise  # noqa: PLC0415 - 2 s, see above
-
-    manager: Any = apprise.manager_plugins.NotificationManager
-    schema = schema_of(url)
+    apprise = _apprise()
+    schema, known = schema_of(url), apprise.manager_plugins.NotificationManager().schemas
     if apprise.Apprise.instantiate(url) is not None:
         return ""
     if not schema:
         return "this is no Apprise URL"
     if schema in {"http", "https"}:
         return f"Apprise knows no {schema}://; a webhook is json://HOST/PATH, over TLS jsons://HOST/PATH"
-    if schema not in manager().schemas():
-        return f"Apprise knows no {schema}://{did_you_mean(schema, manager().schemas())}"
+    if schema not in known():
+        return f"Apprise knows no {schema}://{did_you_mean(schema, known())}"
     return f"Apprise does not take this address of {schema}://; its page says which parts it wants"
 
 
 def holds_secret(url: str) -> bool:
     """Whether a URL that Apprise takes has parts that it hides itself, or that nobody would have typed."""
-    import apprise  # noqa: PLC0415 - 2 s, see above
-
-    service: Any = apprise.Apprise.instantiate(url)
+    service = _apprise().Apprise.instantiate(url)
     if service is None or service.url(privacy=True) != service.url(privacy=False):
         return True
     path, _, query = url.partition("://")[2].partition("?")
     headers = [name for name, _ in parse_qsl(query, keep_blank_values=True)]
     return is_key(path) or any(_HEADER.search(name) for name in headers)
+
+
+def _apprise() -> Any:
+    """The package; its log, which names addresses, goes nowhere."""
+    import apprise  # noqa: PLC0415 - 2 s, see above
+
+    log = logging.getLogger("apprise")
+    log.handlers, log.propagate = [logging.NullHandler()], False
+    return apprise
 
 
 def is_key(path: str) -> bool:

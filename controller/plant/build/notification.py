@@ -72,7 +72,9 @@ def _templates(draft: Draft) -> str:
     if Path(name).name != name:
         draft.problems.error(place, f"'{name}' is no folder beside routes.yaml; write its name alone")
     elif not (draft.folder / name).is_dir():
-        draft.problems.warn(place, f"there is no folder {name} beside routes.yaml; our own words are used")
+        draft.problems.warn(
+            place, f"there is no folder {name} beside routes.yaml: notification will not start"
+        )
     return str((draft.folder / name).resolve())
 
 
