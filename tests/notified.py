@@ -15,13 +15,18 @@ from typing import Any
 from alarms.model import Alarm
 from alarms.records import event_id
 from alarms.routes import Address, Match, Recipient, Route, Routes, Step, Way
+from controller import runtime
+from controller.core.inputs import Note, Request
+from controller.doors.commands import Answer, Commands, Followers
+from controller.doors.users import NotAllowed
 from controller.followers.notify import place as places
 from controller.followers.notify.follower import follow_notify
 from controller.followers.place import FOLDER
 from controller.plant.notification import Mail, Notification
 from controller.plant.plant import Plant
+from controller.record.chain import Entry
 from controller.record.errors import Damaged
-from controller.record.reader import Reader
+from controller.record.reader import Reader, Where
 from tests.journalled import Writing, plant_of
 
 PATIENCE_S = 40.0
@@ -75,10 +80,59 @@ class Plants:
         self.event("alarm.returned", alarm)
 
 
+class Core:
+    """The command socket as the core serves it; what followers say goes into the journal at once.
+
+    confirmed: (events, samples) of the last confirmation.
+    """
+
+    def __init__(self, plants: Plants) -> None:
+        self._plants = plants
+        self.confirmed: tuple[int | None, int | None] = (None, None)
+        self.commands = Commands(
+            self._submit, lambda name, args: {}, followers=Followers(self._note, self._confirm)
+        )
+
+    async def _submit(self, request: Request) -> Answer:
+        raise NotAllowed("nobody operates this plant")
+
+    def _note(self, note: Note) -> None:
+        self._plants.writing.utc_ns = time.time_ns()
+        self._plants.writing.event(note.kind, note.source, note.text, **note.data)
+
+    async def _confirm(self, name: str, events: int | None, samples: int | None) -> Answer:
+        assert name == places.NAME
+        self.confirmed = (events, samples)
+        return Answer(True, "", 0, {})
+
+
 @asynccontextmanager
-async def following(plants: Plants, settings: Notification, port: int = 0) -> AsyncIterator[None]:
+async def a_core(plants: Plants) -> AsyncIterator[Core]:
+    made = Core(plants)
+    task = asyncio.create_task(made.commands.serve(runtime.create(plants.data).commands))
+    try:
+        yield made
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def journalled(data: Path, kind: str = "") -> list[Entry]:
+    """Events of a kind, oldest first."""
+    with Reader(data) as reader:
+        return list(reader.events(where=Where(kinds=(kind,)) if kind else None))
+
+
+@asynccontextmanager
+async def following(
+    plants: Plants,
+    settings: Notification,
+    port: int = 0,
+    now_ns: Callable[[], int] = time.time_ns,
+) -> AsyncIterator[None]:
     plant = replace(plants.plant, notification=settings)
-    task = asyncio.create_task(follow_notify(plant, settings, plants.data, port=port))
+    task = asyncio.create_task(follow_notify(plant, settings, plants.data, port=port, now_ns=now_ns))
     try:
         yield
         if task.done():

@@ -6,14 +6,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import aiomqtt
 import pytest
-from aiohttp import web
 
 from alarms.delivery import Message, Why
 from alarms.routes import Address, Way
@@ -24,6 +22,7 @@ from controller.plant.notification import Mail
 from tests.certified import certified, server_context
 from tests.mail_server import MailServer, mail_server
 from tests.mosquitto import Mosquitto
+from tests.rooms import a_room
 
 MESSAGE = Message("m1", "sato", "sato.mail", Why.FIRST, "i1", True, 1, 0)
 SATO = Address("sato.mail", Way.MAIL, "sato@plant.example")
@@ -167,42 +166,6 @@ async def test_a_connection_that_the_server_closed_meanwhile_is_replaced() -> No
 # --- chat ----------------------------------------------------------------------------------------
 
 
-@dataclass
-class Room:
-    """A real HTTP receiver. statuses: of the next requests; -1 hangs."""
-
-    port: int = 0
-    statuses: list[int] = field(default_factory=list)
-    seen: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
-
-
-@asynccontextmanager
-async def room() -> AsyncIterator[Room]:
-    here = Room()
-    closing = asyncio.Event()
-
-    async def answer(request: web.Request) -> web.Response:
-        body = await request.text()
-        here.seen.append((request.path, dict(request.headers), body))
-        status = here.statuses.pop(0) if here.statuses else 200
-        if status < 0:
-            await closing.wait()
-            status = 503
-        return web.Response(status=status, text="ok")
-
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    here.port = runner.addresses[0][1]
-    try:
-        yield here
-    finally:
-        closing.set()
-        await runner.cleanup()
-
-
 def text(message: Message, address: Address, *, plain: bool = False) -> tuple[str, str]:
     return "P1 LT-201.LL 液面が低い", "3 % since 02:10 {{ not a template }}"
 
@@ -216,7 +179,7 @@ def text(message: Message, address: Address, *, plain: bool = False) -> tuple[st
     ],
 )
 async def test_a_chat_of_each_kind_gets_title_and_text(url: str, part: str) -> None:
-    async with room() as here:
+    async with a_room() as here:
         way = ChatWay(text)
         outcome = await way.send(MESSAGE, Address("room", Way.CHAT, url.format(port=here.port)))
     assert outcome.delivered, outcome
@@ -228,7 +191,7 @@ async def test_a_chat_of_each_kind_gets_title_and_text(url: str, part: str) -> N
 
 @pytest.mark.parametrize(("status", "final"), [(500, False), (503, False), (404, True), (401, True)])
 async def test_what_a_chat_answers_decides_whether_it_is_tried_again(status: int, final: bool) -> None:
-    async with room() as here:
+    async with a_room() as here:
         here.statuses.append(status)
         way = ChatWay(text)
         address = Address("room", Way.CHAT, f"json://user:s3cret@127.0.0.1:{here.port}/t0ken")
@@ -248,8 +211,7 @@ class Written(logging.Handler):
         self.text = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not record.name.startswith("aiohttp.access"):  # the room's own
-            self.text += record.getMessage()
+        self.text += record.getMessage()
 
 
 @pytest.fixture
@@ -264,7 +226,7 @@ def written() -> Iterator[Written]:
 
 
 async def test_a_chat_that_hangs_ends_in_time_and_one_that_is_away_is_named(written: Written) -> None:
-    async with room() as here:
+    async with a_room() as here:
         here.statuses.append(-1)
         address = Address("room", Way.CHAT, f"json://127.0.0.1:{here.port}/t0ken?rto=1.0")
         hung = await ChatWay(text, timeout_s=0.3).send(MESSAGE, address)
@@ -280,7 +242,7 @@ async def test_the_url_of_a_chat_is_looked_up_each_time(monkeypatch: pytest.Monk
     address = Address("room", Way.CHAT, "env:ROOM_URL")
     way = ChatWay(text)
     missing = await way.send(MESSAGE, address)
-    async with room() as here:
+    async with a_room() as here:
         monkeypatch.setenv("ROOM_URL", f"json://127.0.0.1:{here.port}/")
         assert (await way.send(MESSAGE, address)).delivered
     assert (missing.delivered, missing.final) == (False, False)

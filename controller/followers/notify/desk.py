@@ -198,7 +198,7 @@ class Desk:
         if said is not None:
             kind, text, data = said
             self._place.record(kind, "notify", text, data)
-            self.troubles.told(said)
+            self.troubles.told()
         kept = self.troubles.dump()
         if kept != self._place.note("troubles"):
             self._place.keep_note("troubles", kept)

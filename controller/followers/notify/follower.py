@@ -68,10 +68,17 @@ class Parts:
 
 
 async def follow_notify(
-    plant: Plant, settings: Notification, data: Path, *, port: int = 0, demo: bool = False
+    plant: Plant,
+    settings: Notification,
+    data: Path,
+    *,
+    port: int = 0,
+    demo: bool = False,
+    now_ns: Callable[[], int] = time.time_ns,
 ) -> None:
     """Runs until cancelled. port: of the page that links lead to; 0: no page. demo: its users may log in.
 
+    now_ns: UTC, by which everything is due; another clock when time is to run faster.
     Raises RecordError, TemplateError and SecretError.
     """
     core = CoreSocket(runtime.of(data).commands)
@@ -91,6 +98,7 @@ async def follow_notify(
             post,
             lambda: Delivery(settings.routes, known, plant.suppressions),
             *place.load(str(reader.meta("id"))),
+            now_ns,
         )
         following = Following(reader, desk, post, core)
         parts = Parts(plant, settings, data, core, place, ways, following)

@@ -140,7 +140,10 @@ class MailWay:
             return f"{where} answers {error.code} {reason(error.message)}"
         if isinstance(error, TimeoutError):
             return f"{where} does not answer in time"
-        return f"{where}: {reason(error) or type(error).__name__}"
+        said = reason(error).removeprefix(
+            f"Error connecting to {self._settings.host} on port {self._settings.port}: "
+        )
+        return f"{where}: {said or type(error).__name__}"
 
 
 def _of_recipient(refused: aiosmtplib.SMTPRecipientsRefused) -> Outcome:

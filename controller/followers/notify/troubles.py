@@ -65,28 +65,30 @@ class Troubles:
         """(kind, text, data) of a record when the core does not know yet how it is; None when it does."""
         counted = self._counted()
         now_s = time.monotonic()
-        said = _sentence(counted)
-        if said == self._told:
+        if _who(counted) == self._told:  # what servers say differs from one attempt to the next
             return None
         if counted and self._told and now_s - self._told_s < AGAIN_S:
             return None
         if not counted:
-            return (
-                "follower.restored",
-                "notification delivers by every way again",
-                {"reason": "", "down_s": None},
-            )
+            return "follower.restored", "notification delivers by every way again", {"down_s": None}
+        said = _sentence(counted)
         kind = "follower.refused" if all(one.refused for one in counted.values()) else "follower.down"
         text = f"not everybody can be told: {said}. What is undelivered goes by another way, or waits"
         return kind, text, {"status": 0, "reason": said, "addresses": sorted(counted)}
 
-    def told(self, said: tuple[str, str, dict[str, Any]]) -> None:
-        """This record is on its way to the core."""
-        self._told, self._told_s = str(said[2]["reason"]), time.monotonic()
+    def told(self) -> None:
+        """What `to_tell` gave is on its way to the core."""
+        self._told, self._told_s = _who(self._counted()), time.monotonic()
 
     def _counted(self) -> dict[str, Trouble]:
         now_s = time.monotonic()
         return {name: one for name, one in self._of.items() if one.refused or now_s - one.since_s >= LASTS_S}
+
+
+def _who(troubles: dict[str, Trouble]) -> str:
+    return ", ".join(
+        f"{name} {'refused' if one.refused else 'down'}" for name, one in sorted(troubles.items())
+    )
 
 
 def _sentence(troubles: dict[str, Trouble]) -> str:
