@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -36,13 +37,21 @@ def recording(
         with Reader(place) as reader:
             checked = load_plant(plant or str(reader.meta("plant")))
         upto, parked = stored_of(place, "influx")
-        found = days(place, checked, from_ns, to_ns, time.time_ns(), stored_upto=upto, parked=parked)
+        now_ns = time.time_ns()
+        found = days(
+            place, checked, from_ns, to_ns, now_ns, stored_upto=upto, parked=parked, progress=_counted
+        )
     except RecordError as error:
         fail(str(error))
     if not found:
         fail("nothing was recorded in that time")
     for one in found:
         _tell(checked, one, worst)
+
+
+def _counted(share: float) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\rcounted {share:.0%} ")
 
 
 def _span(day: str, month: str) -> tuple[int, int]:

@@ -44,7 +44,7 @@ class History:
         self._journal = Reader(directory) if (directory / tables.FILE).exists() else None
         self._db: sqlite3.Connection | None = None
         if (directory / FILE).exists():
-            self._db = self._opened(directory / FILE)
+            self._db = opened(directory / FILE)
         if self._db is None and self._journal is None:
             raise Missing(f"there is neither a journal nor a history in {directory}")
 
@@ -170,19 +170,6 @@ class History:
                     mine = tuple(text for text in texts if text.tag == number)
                     yield cursor, Series(tag.name, tag.unit, _rows_of(part, number), mine)
 
-    def _opened(self, path: Path) -> sqlite3.Connection | None:
-        """None: it is just being made, or its making was interrupted."""
-        db = tables.open_for_reading(path)
-        try:
-            made = db.execute("SELECT 1 FROM sqlite_master WHERE name='chunks'").fetchone()
-        except sqlite3.DatabaseError as error:
-            db.close()
-            raise Damaged(f"{path}: {error}. {REMAKE}") from error
-        if made:
-            return db
-        db.close()
-        return None
-
     def _cursor(self) -> int:
         """Up to which block of this journal the history has everything."""
         if self._db is None:
@@ -247,6 +234,20 @@ class History:
             )
             texts += [TextSample(*row) for row in self._db.execute(query, (number, from_ns, to_ns))]
         return rows, texts
+
+
+def opened(path: Path) -> sqlite3.Connection | None:
+    """To be read; None: it is just being made, or its making was interrupted. Raises Damaged."""
+    db = tables.open_for_reading(path)
+    try:
+        made = db.execute("SELECT 1 FROM sqlite_master WHERE name='chunks'").fetchone()
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise Damaged(f"{path}: {error}. {REMAKE}") from error
+    if made:
+        return db
+    db.close()
+    return None
 
 
 def _share_out(

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from alarms.signal import BAD
 from controller.followers.influx.recording import Recording
-from controller.record.completeness import DAY_NS, days
+from controller.record.compaction import compact
+from controller.record.completeness import DAY_NS, Day, days
 from controller.record.ledger import Coverage, Gap, coverage, gaps
+from controller.record.reader import Reader
 from tests.journalled import T0, S, Writing, plant_of
+from tests.unit.test_record_trouble import change
 
 PLANT = plant_of("university")
+NUMERIC = sum(tag.kind.value != "text" for tag in PLANT.tags)
 S_, R, L = (plc.index for plc in PLANT.plcs)
 
 
@@ -159,6 +164,78 @@ def test_the_ledger_of_a_journal_counts_rows_per_day_and_knows_when_it_was_kille
     assert (one.archived, one.stored) == (100, 0)
     assert one.coverage.completeness == pytest.approx(100 * 100 / 400)
     assert sum(tag.archived for tag in day.tags) == 100 * sum(tag.kind.value != "text" for tag in PLANT.tags)
+
+
+@pytest.fixture
+def three_days(tmp_path: Path) -> Iterator[Writing]:
+    """With a lost link and a killed service on each."""
+    writing = Writing(tmp_path, PLANT)
+    for _ in range(3):
+        writing.event("service.started", "heloop")
+        for plc in PLANT.plcs:
+            writing.event("link.restored", plc.name)
+        writing.scan(600, every_s=20)
+        writing.utc_ns += 20 * S
+        writing.event("link.lost", "R", reason="closed")
+        writing.utc_ns += 60 * S
+        writing.event("link.restored", "R")
+        writing.scan(600, every_s=20)
+        writing.rows([PLANT.index["LT-201"]], [float("nan")], BAD).result(30)
+        writing.utc_ns += DAY_NS - 1280 * S
+    yield writing
+    writing.close()
+
+
+def ledger_of(writing: Writing, stored_upto: int | None = None) -> list[Day]:
+    return days(writing.data, PLANT, T0, T0 + 3 * DAY_NS, writing.utc_ns, stored_upto=stored_upto)
+
+
+def plainly(ledger: list[Day]) -> list[object]:
+    """Counts, and gaps to the millisecond: a block was received some us before its last row's own time."""
+    return [
+        (
+            [tag.archived for tag in day.tags],
+            [
+                (gap.plc, gap.reason, *(round(ns / 1e6) for ns in (gap.from_ns, gap.to_ns)))
+                for gap in day.gaps
+            ],
+        )
+        for day in ledger
+    ]
+
+
+def test_the_ledger_is_the_same_when_only_the_history_holds_the_rows(three_days: Writing) -> None:
+    """Before and after each step: folded in as a whole, in part, and forgotten by the journal."""
+    whole = ledger_of(three_days)
+    said = plainly(whole)
+    assert [sum(tag.archived for tag in day.tags) for day in whole[:3]] == [60 * NUMERIC + 1] * 3
+    assert {gap.reason for day in whole for gap in day.gaps} == {"link down", "service stopped"}
+    compact(three_days.data)
+    assert plainly(ledger_of(three_days)) == said
+    with Reader(three_days.data) as reader:
+        last = reader.last_block()
+    three_days.scan(60, every_s=20)
+    fresh = ledger_of(three_days)
+    assert sum(tag.archived for day in fresh for tag in day.tags) == 3 * (60 * NUMERIC + 1) + 3 * NUMERIC
+    change(three_days.data, f"DELETE FROM samples WHERE id <= {last}")
+    assert plainly(ledger_of(three_days)) == plainly(fresh)
+
+
+def test_stored_is_what_a_follower_has_reached_also_of_rows_that_are_folded_in(three_days: Writing) -> None:
+    with Reader(three_days.data) as reader:
+        blocks = reader.blocks(0, 10_000)
+    seen: list[float] = []
+    middle = blocks[len(blocks) // 2].id
+    after = sum(len(block.samples) for block in blocks if block.id > middle)
+    for step in (lambda: None, lambda: compact(three_days.data)):
+        step()
+        for upto, waiting in ((blocks[-1].id, 0), (middle, after)):
+            found = ledger_of(three_days, upto)
+            archived = sum(tag.archived for day in found for tag in day.tags)
+            assert archived - sum(tag.stored or 0 for day in found for tag in day.tags) == waiting
+    days(three_days.data, PLANT, T0, T0 + 3 * DAY_NS, three_days.utc_ns, stored_upto=0, progress=seen.append)
+    assert seen[-1] == 1.0
+    assert seen == sorted(seen)
 
 
 def test_the_ledger_as_points_of_the_day(tmp_path: Path) -> None:
