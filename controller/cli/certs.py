@@ -57,7 +57,7 @@ def renew(data: DataOption = None, host: HostOption = None) -> None:
         fail(str(error))
     _say_own(_store(place), made.certificate)
     record(place, "certificates.changed", made.certificate.name, "the application's certificate was renewed")
-    typer.echo("links take it at their next connect, the server at its next start")
+    typer.echo("links take it at their next connect, the server for the next client that connects")
 
 
 @certs.command()
@@ -92,7 +92,7 @@ def install(
         fail(str(error))
     _say_own(_store(place), made.certificate)
     record(place, "certificates.changed", made.certificate.name, "a CA's certificate was installed as ours")
-    typer.echo("links take it at their next connect, the server at its next start")
+    typer.echo("links take it at their next connect, the server for the next client that connects")
 
 
 @certs.command("list")

@@ -28,7 +28,14 @@ from cryptography.exceptions import InvalidSignature as InvalidRsaSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from controller.opcua.gateway.decoding import MALFORMED, bounded, decode, decode_node_id
-from controller.opcua.gateway.security.policies import NONCE_BYTES, NONE_URI, Policies, leaf_of, rsa_key_of
+from controller.opcua.gateway.security.policies import (
+    NONCE_BYTES,
+    NONE_URI,
+    Identity,
+    Policies,
+    leaf_of,
+    rsa_key_of,
+)
 from controller.opcua.gateway.services import Fault
 from controller.opcua.gateway.settings import Limits
 
@@ -84,6 +91,7 @@ class Channel:
         self.chain = b""
         self.endpoint_url = ""
         self.message_bytes_max = limits.opening_bytes
+        self.identity: Identity | None = None  # ours, as the peer knows it from when it opened the channel
         self._policies = policies
         self._limits = limits
         self._now_s = now_s
@@ -180,7 +188,7 @@ class Channel:
             raise Fault(ua.StatusCodes.BadSecureChannelIdInvalid, "a renewal of another channel")
         if peer is not None:
             self._trust(chain)
-        policy = self._policies.make(uri, mode, peer)
+        policy = self._policies.make(uri, mode, peer, self.identity)
         result = self._issue(policy, request.Parameters)
         if not renewal:
             self.id, self.policy_uri, self.mode, self.chain = _new_number(), uri, mode, chain
@@ -196,15 +204,17 @@ class Channel:
     def _reader(self, uri: str, chain: bytes, thumbprint: bytes | None) -> tuple[SecurityPolicy, Any]:
         """The policy that an OPN is decrypted and verified with, and the peer's certificate."""
         if uri == NONE_URI:
-            return self._policies.make(uri, None, None), None
+            return self._policies.make(uri, None, None, None), None
         if uri not in self._policies.uris:
             raise Fault(ua.StatusCodes.BadSecurityPolicyRejected, f"the policy {uri[:80]!r} is not offered")
         peer = leaf_of(chain)
         rsa_key_of(peer)
-        identity = self._policies.identity
+        if self.phase is not Phase.OPEN:
+            self.identity = self._policies.identity
+        identity = self.identity
         if identity is None or not hmac.compare_digest(identity.thumbprint, thumbprint or b""):
             raise Fault(ua.StatusCodes.BadCertificateInvalid, "encrypted for another server's certificate")
-        return self._policies.make(uri, None, peer), peer
+        return self._policies.make(uri, None, peer, identity), peer
 
     def _open_request(self, body: bytes) -> ua.OpenSecureChannelRequest:
         buffer = bounded(body, 64, 4)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isnan
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from controller.opcua.gateway.conditions.making import Made, make
 from controller.opcua.gateway.history.nodes import HistoryNodes
 from controller.opcua.gateway.picture import Picture
+from controller.opcua.gateway.security.policies import leaf_of
 from controller.opcua.gateway.settings import Settings
 from controller.opcua.gateway.space.node import Provider
 from controller.opcua.gateway.space.parts import TypeNodes
@@ -46,7 +49,8 @@ def parts_of(
         value = values.number(tag)
         return None if isnan(value) or values.status(tag) else value
 
-    made = make(plant, space, read, settings.application_uri, settings.certificate)
+    own = leaf_of(settings.certificate).public_bytes(Encoding.DER) if settings.certificate else b""
+    made = make(plant, space, read, settings.application_uri, own)
     space.add(made.nodes)
     space.add(VersionNodes(space))
     return Parts(standard, picture, space, made)

@@ -122,7 +122,8 @@ async def serving(
         stack.callback(values.watch_journal(cursor.wake))
         reload = Reload(gateway, parts, cursor, find)
         async with (
-            _beside(gateway, parts.picture, cursor, door, place, reload),
+            _beside(gateway, parts.picture, cursor, place, reload),
+            _looking(gateway, door, policies),
             listen(gateway, settings, TABLES, policies, door.trust) as listening,
         ):
             yield Running(gateway, listening, parts.picture, cursor)
@@ -162,7 +163,6 @@ async def _beside(
     gateway: Gateway,
     picture: Picture,
     cursor: Cursor,
-    door: Entrance,
     place: runtime.Runtime,
     reload: Reload,
 ) -> AsyncIterator[None]:
@@ -173,7 +173,6 @@ async def _beside(
             group.create_task(picture.follow(), name="picture"),
             group.create_task(_journal(cursor), name="journal"),
             group.create_task(gateway.audit.follow(), name="audit"),
-            group.create_task(_people(gateway, door), name="people"),
         ]
         try:
             yield
@@ -196,9 +195,26 @@ async def _journal(cursor: Cursor) -> None:
     await cursor.follow()
 
 
-async def _people(gateway: Gateway, door: Entrance) -> None:
+@asynccontextmanager
+async def _looking(gateway: Gateway, door: Entrance, policies: Policies) -> AsyncIterator[None]:
+    """After what people change on disk: users, the trust list, our own certificate."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(_look(gateway, door, policies), name="people")
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+async def _look(gateway: Gateway, door: Entrance, policies: Policies) -> None:
     while True:
         await asyncio.sleep(PEOPLE_S)
         gone = door.send_away(gateway.sessions)
         if gone:
-            log.info("sessions ended because the users changed", sessions=gone)
+            log.info("sessions ended because the users or the trust list changed", sessions=gone)
+        renewed = door.own.renewed()
+        if renewed is not None:
+            policies.turn_to(renewed)
+            gateway.settings = replace(gateway.settings, certificate=renewed.chain)
+            gateway.conditions.renew(renewed.der)
+            log.warning("new channels get the renewed certificate", thumbprint=renewed.thumbprint.hex())

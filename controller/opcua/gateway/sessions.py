@@ -115,7 +115,7 @@ class Sessions:
         self.counters.sessions_created += 1
         self._told(What.CREATED, connection, session)
         channel = connection.channel
-        identity = self._policies.identity
+        identity = channel.identity
         result = ua.CreateSessionResult()
         result.SessionId = session.id
         result.AuthenticationToken = cast("Any", session.token)
@@ -234,7 +234,7 @@ class Sessions:
         self, session: Session, connection: Connection, asked: ua.ActivateSessionParameters
     ) -> Caller:
         """Who it is. The nonce is used up, whatever comes out."""
-        channel, identity = connection.channel, self._policies.identity
+        channel, identity = connection.channel, connection.channel.identity
         nonce, session.nonce = session.nonce, secrets.token_bytes(NONCE_BYTES)
         signed: tuple[bytes, ...] = ()
         if channel.secured and identity is not None:

@@ -134,6 +134,12 @@ class Conditions:
         if known is None or number_of(known.event) < number_of(said.event):
             self._last[alarm, whose] = said
 
+    def renew(self, certificate: bytes) -> None:
+        """What shows the server's own certificate shows this one from now on."""
+        for form in self.forms.values():
+            form.renew(certificate)
+        self._shown.clear()
+
     # --- one event -----------------------------------------------------------------------------
 
     def apply(self, entry: Entry) -> list[PlantEvent]:

@@ -170,6 +170,11 @@ class Form:
         self.static = self._static(source, node_of)
         self.paths = tuple(self.fields(Facts(), Said(b"", 0, ""), Standing()))
 
+    def renew(self, certificate: bytes) -> None:
+        """The server has a new certificate of its own."""
+        if self.kind.type == "CertificateExpirationAlarmType":
+            self.static = {**self.static, **_of_certificate(certificate)}
+
     def fields(
         self, facts: Facts, said: Said, standing: Standing, branch: Branch | None = None
     ) -> Mapping[str, ua.Variant]:

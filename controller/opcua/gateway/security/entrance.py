@@ -14,6 +14,7 @@ from controller.opcua.certificates import Store, StoreError, ensure
 from controller.opcua.gateway.channel import Trust
 from controller.opcua.gateway.security.authentication import Authentication, Login
 from controller.opcua.gateway.security.limits import QuietLog
+from controller.opcua.gateway.security.own import OwnCertificate
 from controller.opcua.gateway.security.trust import Vetting, trusting, trusting_anybody
 from controller.opcua.gateway.sessions import Sessions
 from controller.opcua.gateway.settings import Limits
@@ -22,6 +23,8 @@ from controller.opcua.gateway.settings import Limits
 @dataclass(frozen=True, slots=True)
 class Entrance:
     """certificate and key as Settings want them; uri: the application's, which is the certificate's.
+
+    own: tells when they were renewed.
 
     vetting: who the applications are; None in the demo, where any will do.
     """
@@ -32,6 +35,7 @@ class Entrance:
     trust: Trust
     authentication: Authentication
     vetting: Vetting | None
+    own: OwnCertificate
 
     def send_away(self, sessions: Sessions) -> int:
         """Ends sessions of people who were removed, locked or put lower, and of applications that are not
@@ -80,6 +84,7 @@ def entrance(
             trusting_anybody if demo else trusting(store, QuietLog("opcua", now_s)),
             Authentication(logins, tell),
             None if demo else Vetting(store),
+            OwnCertificate(store, made.certificate.application_uri, QuietLog("opcua", now_s)),
         )
     finally:
         logins.close()

@@ -85,10 +85,13 @@ class Identity:
 
 
 class Policies:
-    """What is offered. identity is None where only channels without security are served."""
+    """What is offered. identity is None where only channels without security are served.
+
+    A channel keeps the identity it was opened with; `turn_to` is for those that are opened from then on.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self.identity = _identity(settings)
+        self.identity = identity_of(settings.certificate, settings.key) if settings.certificate else None
         self.plain = settings.plain
         self._offered: dict[str, type[SecurityPolicy]] = {}
         self.modes: tuple[ua.MessageSecurityMode, ...] = ()
@@ -109,8 +112,17 @@ class Policies:
         if mode not in allowed:
             raise Fault(ua.StatusCodes.BadSecurityModeRejected, f"mode {mode} is not offered")
 
+    def turn_to(self, identity: Identity) -> None:
+        """A renewed certificate of ours. Nothing but channels without security: they stay alone."""
+        if self.identity is not None:
+            self.identity = identity
+
     def make(
-        self, uri: str, mode: ua.MessageSecurityMode | None, peer: x509.Certificate | None
+        self,
+        uri: str,
+        mode: ua.MessageSecurityMode | None,
+        peer: x509.Certificate | None,
+        identity: Identity | None,
     ) -> SecurityPolicy:
         """A policy with cryptography of its own; mode None: any, to read the request that says it.
 
@@ -119,10 +131,10 @@ class Policies:
         if uri == NONE_URI and peer is None:
             return SecurityPolicyNone()  # type: ignore[no-untyped-call]
         kind = self._offered.get(uri)
-        if kind is None or self.identity is None or peer is None:
+        if kind is None or identity is None or peer is None:
             raise Fault(ua.StatusCodes.BadSecurityPolicyRejected, f"the policy {uri[:80]!r} is not offered")
         wanted = self.modes[0] if mode is None else mode
-        policy: SecurityPolicy = kind(peer, self.identity.leaf, self.identity.key, wanted)
+        policy: SecurityPolicy = kind(peer, identity.leaf, identity.key, wanted)
         return policy
 
     def asymmetric(self, uri: str) -> type[Any] | None:
@@ -130,16 +142,17 @@ class Policies:
         return self._offered.get(uri)
 
 
-def _identity(settings: Settings) -> Identity | None:
-    if not settings.certificate:
-        return None
-    leaf = leaf_of(settings.certificate)
-    load = load_pem_private_key if settings.key.lstrip().startswith(b"-----") else load_der_private_key
-    key = load(settings.key, password=None)
+def identity_of(chain: bytes, key_bytes: bytes) -> Identity:
+    """chain: DER, ours first; key_bytes: PEM or DER. Raises Fault and ValueError when they are no pair."""
+    leaf = leaf_of(chain)
+    load = load_pem_private_key if key_bytes.lstrip().startswith(b"-----") else load_der_private_key
+    key = load(key_bytes, password=None)
     if not isinstance(key, RSAPrivateKey):
         raise ValueError("the gateway's key is no RSA key")
+    if key.public_key() != leaf.public_key():
+        raise ValueError("the gateway's key is another certificate's")
     der = leaf.public_bytes(Encoding.DER)
-    return Identity(leaf, der, settings.certificate, key, thumbprint_of(der))
+    return Identity(leaf, der, chain, key, thumbprint_of(der))
 
 
 def thumbprint_of(der: bytes) -> bytes:

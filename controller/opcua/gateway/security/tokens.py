@@ -57,7 +57,7 @@ def reveal(token: ua.UserNameIdentityToken, channel: Channel, policies: Policies
     """
     secret = token.Password or b""
     kind = policies.asymmetric(channel.policy_uri)
-    identity = policies.identity
+    identity = channel.identity
     if kind is None or identity is None or token.EncryptionAlgorithm != kind.AsymmetricEncryptionURI:
         raise Fault(_INVALID, "the password is not encrypted as the endpoint asks")
     try:
