@@ -169,6 +169,8 @@ class Delivery:
             self._post.shift(by_ns)
             self._steps.shift(by_ns)
             self._swept_ns += by_ns
+            if self._intake.since_ns is not None:
+                self._intake.since_ns += by_ns
             self._now_ns = now_ns
         self._now_ns = max(self._now_ns, now_ns)
         if self._intake.since_ns is None:

@@ -138,6 +138,10 @@ class Escalation:
 
     def _fresh(self, incident: Incident, run: Run, route: Route, now_ns: int) -> list[Effect]:
         """Whom the steps taken so far mean now, of what has come since they were told."""
+        if route.delay_s or route.steps[0].after_s:
+            waiting = [incident.entries[alarm].due_ns for alarm in run.untold if alarm in run.calls]
+            later = [due_ns for due_ns in waiting if due_ns > now_ns]
+            run.fresh_ns = max(min(later), now_ns + SECOND_NS) if later else None
         told = self._reached(run, route, now_ns)
         because = f"more alarms of an incident of route {route.name}"
         return self._tell(incident, run, told, Why.MORE, because, now_ns, whole=False)
@@ -193,7 +197,7 @@ class Escalation:
         for target in told:
             name = target.recipient.name
             addresses = tuple(one.id for one in target.addresses)
-            if why is not Why.AGAIN and run.told.get(name) == [incident.n, now_ns]:
+            if run.told.get(name) == [incident.n, now_ns]:
                 addresses = tuple(one for one in addresses if one not in incident.opened)
                 if not addresses:
                     continue  # the same person in two steps of the same moment

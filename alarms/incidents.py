@@ -231,7 +231,9 @@ _INCIDENT_FIELDS: Final = ("id", "opened_ns", "last_ns", "group", "storm", "n")
 
 
 def entry_data(entry: Entry) -> list[Any]:
-    return list(_ENTRY(entry))
+    fields = list(_ENTRY(entry))
+    fields[_COVERS], fields[-1] = list(entry.covers), dict(entry.data)
+    return fields
 
 
 def entry_of(data: list[Any]) -> Entry:

@@ -106,9 +106,7 @@ class Intake:
         elif data.get("consequence"):
             self._count(event, self._threads.grouped_in(str(data.get("incident", ""))), "consequence")
         elif not data.get("hidden"):
-            for _, entry in self._entries(event.source):  # the worse of an exclusive tag came back to it
-                entry.active, entry.event = True, str(data.get("event", ""))
-                entry.acknowledged = bool(data.get("taken_over"))
+            self._again(event)  # the worse of an exclusive tag came back to it
         return []
 
     def _announced(self, event: Spoken) -> list[Effect]:
@@ -140,12 +138,24 @@ class Intake:
         """Lists an alarm that does not speak for itself: in the messages of what it belongs to."""
         if incident is None:
             return
+        held = self._threads.entry_of(event.source)
+        if held is not None and event.source in held[0].runs[held[1].route].calls:
+            self._again(event)  # people are being told of it already
+            return
         route = self._route(self._alarm(event))
         if silent == "consequence" and incident.entries:
             route = self._steps.branches.get(next(iter(incident.entries.values())).route)
         if route is None or not route.steps:
             return
         self._enter(incident, event, int(event.data.get("priority", 3)), route, silent)
+
+    def _again(self, event: Spoken) -> None:
+        """It stands again, and is not announced: nothing new begins, nothing that goes on ends."""
+        for incident, entry in self._entries(event.source):
+            entry.active, entry.event = True, str(event.data.get("event", ""))
+            entry.acknowledged = bool(event.data.get("taken_over"))
+            if incident is not None:
+                incident.runs[entry.route].review(entry, self._steps.branches[entry.route])
 
     def _enter(
         self, incident: Incident, event: Spoken, priority: int, route: Route, silent: str
