@@ -25,7 +25,7 @@ from controller.core.image import Image, Tags
 from controller.core.inputs import Request
 from controller.core.trip_facts import effect_telling, trip_telling
 from controller.core.wording import meant
-from controller.plant.plant import CERTIFICATES, FOLLOWERS, ROTAS, Plant
+from controller.plant.plant import CERTIFICATES, FOLLOWERS, PARKED, ROTAS, Plant
 
 KINDS: Final = frozenset(kind.value for kind in Kind)
 ACTIONS: Final = frozenset(action.value for action in Action)
@@ -69,6 +69,7 @@ class Alarming:
             self.engine.tell(rule.effect_fact, effect_telling(rule, record))
         self.engine.tell(CERTIFICATES, _expiry(durable))
         self.engine.tell(FOLLOWERS, _troubles(durable))
+        self.engine.tell(PARKED, _parked(durable))
         self.engine.tell(ROTAS, _holes(durable))
         self._told = True
 
@@ -213,6 +214,14 @@ def _troubles(durable: Durable) -> Telling | None:
         return None
     said = "; ".join(f"{name}: {reason}" for name, reason in sorted(durable.troubled.items()))
     return Telling(said, {"followers": sorted(durable.troubled)})
+
+
+def _parked(durable: Durable) -> Telling | None:
+    """Of which followers lines were refused for good, and why; None when none lie there any more."""
+    if not durable.parked:
+        return None
+    said = "; ".join(f"{name}: {reason}" for name, reason in sorted(durable.parked.items()))
+    return Telling(said, {"followers": sorted(durable.parked)})
 
 
 def _holes(durable: Durable) -> Telling | None:

@@ -136,6 +136,7 @@ class Durable:
     lost: dict[str, str] = field(default_factory=dict)  # PLC name -> why its link is lost
     expiring: dict[str, str] = field(default_factory=dict)  # thumbprint -> which certificate ends, and when
     troubled: dict[str, str] = field(default_factory=dict)  # follower -> why what it sends is not taken
+    parked: dict[str, str] = field(default_factory=dict)  # follower -> why lines of it were refused for good
     unfilled: dict[str, str] = field(default_factory=dict)  # rota -> when nobody is on duty
 
     def interlock(self, name: str) -> InterlockRecord:
@@ -153,6 +154,7 @@ class Durable:
             self.lost,
             self.expiring,
             self.troubled,
+            self.parked,
             self.unfilled,
         )
 
@@ -336,6 +338,15 @@ def _untroubled(state: Durable, event: Recorded) -> None:
     state.troubled.pop(event.source, None)
 
 
+def _parked(state: Durable, event: Recorded) -> None:
+    """The first reason stays: one trouble says one thing, however many lines it concerns."""
+    state.parked.setdefault(event.source, str(event.data.get("reason", "")))
+
+
+def _unparked(state: Durable, event: Recorded) -> None:
+    state.parked.pop(event.source, None)
+
+
 def _unfilled(state: Durable, event: Recorded) -> None:
     """From its hours and not from how far ahead it is, so that one hole says one thing each morning."""
     state.unfilled[event.source] = str(event.data["hole"])
@@ -352,6 +363,8 @@ FOLDS: Final[dict[str, Callable[[Durable, Recorded], None]]] = {
     "follower.down": _troubled,
     "follower.refused": _troubled,
     "follower.restored": _untroubled,
+    "follower.parked": _parked,
+    "follower.unparked": _unparked,
     "rota.hole": _unfilled,
     "rota.filled": _filled,
     "interlock.tripped": _tripped,

@@ -23,6 +23,7 @@ from controller.plant.tags import Tag
 SERVICE_NAME: Final = "heloop"  # the source of what the service says of itself
 CERTIFICATES: Final = "heloop.CERTIFICATE"  # the alarm, and the fact it stands for: one ends soon
 FOLLOWERS: Final = "heloop.FOLLOWER"  # the same: what goes on to others is not taken
+PARKED: Final = "heloop.PARKED"  # the same: a follower has put aside what is refused for good
 ROTAS: Final = "heloop.ROTA"  # the same: at some time soon nobody is on duty
 
 # --- conditions ------------------------------------------------------------------------------

@@ -270,7 +270,7 @@ def test_the_report_for_programs_keeps_its_shape(tmp_path: Path) -> None:
         )
     )
 
-    assert good == {"tags": 14, "plcs": 1, "interlocks": 3, "alarms": 22, "errors": [], "warnings": []}
+    assert good == {"tags": 14, "plcs": 1, "interlocks": 3, "alarms": 23, "errors": [], "warnings": []}
     assert bad["tags"] == 14
     assert bad["errors"] == [
         {
@@ -293,6 +293,6 @@ def test_the_report_for_people_ends_with_a_sum(tmp_path: Path) -> None:
         )
     )
 
-    assert good == "14 tags, 1 PLC, 3 interlocks, 22 alarms: no errors"
+    assert good == "14 tags, 1 PLC, 3 interlocks, 23 alarms: no errors"
     assert bad.splitlines()[0].startswith(f"{tmp_path}/bad/plc_r.yaml:31:16: LT-201.HH: limit 105 %")
-    assert bad.splitlines()[-1] == "14 tags, 1 PLC, 3 interlocks, 22 alarms: 1 error"
+    assert bad.splitlines()[-1] == "14 tags, 1 PLC, 3 interlocks, 23 alarms: 1 error"

@@ -147,4 +147,4 @@ def test_the_plant_on_the_reference_page_is_right(tmp_path: Path) -> None:
     loaded = load(tmp_path)
 
     assert (loaded.errors, loaded.warnings) == ((), ())
-    assert loaded.counts == {"tags": 10, "plcs": 1, "interlocks": 2, "alarms": 11}
+    assert loaded.counts == {"tags": 10, "plcs": 1, "interlocks": 2, "alarms": 12}

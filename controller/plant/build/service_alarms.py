@@ -4,6 +4,8 @@ rota has a hole.
 One alarm for all certificates, the own one and those trusted: its text says which. It stands from 60 days
 before the end, told by the housekeeping, until a new one is there or the old one is trusted no longer.
 One for all followers: it stands while a database, broker or mail server does not take what is sent on.
+One for all that followers have put aside, since it is refused for good: it stands until a person has sent it
+again or dropped it (`heloop influx parked`).
 One for all rotas of routes.yaml: it stands while one that a step names has a hole within 14 days, told by
 the housekeeping too.
 """
@@ -15,7 +17,7 @@ from typing import Final
 from alarms.model import Alarm, Help, Told
 from controller.plant.build.alarm_rules import AlarmRules
 from controller.plant.draft import Draft
-from controller.plant.plant import CERTIFICATES, FOLLOWERS, ROTAS, SERVICE_NAME
+from controller.plant.plant import CERTIFICATES, FOLLOWERS, PARKED, ROTAS, SERVICE_NAME
 
 CLASS: Final = "certificate"
 FOLLOWER_DELAY_S: Final = 60.0  # a database that is restarted is no trouble
@@ -51,6 +53,21 @@ OWN: Final = (
             "nothing is lost while the disk has room; trends elsewhere stand still",
             "the text names it; `heloop status` and the follower's log say since when",
             "1 d",
+        ),
+    ),
+    Alarm(
+        id=PARKED,
+        condition=Told(PARKED),
+        priority=3,
+        source=SERVICE_NAME,
+        level="PARKED",
+        text="a database refuses lines for good",
+        alarm_class="service",
+        help=Help(
+            "somebody else writes there with fields of another type, or the database was changed",
+            "these lines are missing there; the journal and the follower's file have them",
+            "`heloop influx parked` shows them with their reason, and sends them again or drops them",
+            "1 w",
         ),
     ),
 )
