@@ -67,7 +67,16 @@ def _report(
                 problems.error(here, f"`{missing[0]}` is missing")
         else:
             extra = found[0]["type"] == "extra_forbidden"
-            problems.error(here, _message(model, found, str(path[-1]) if path else ""), key=extra)
+            problems.error(here, _message(model, found, _key(data, path)), key=extra)
+
+
+def _key(data: Any, path: tuple[int | str, ...]) -> str:
+    """The key that a spot is known by: of an item in a list, the list's."""
+    key, here = "", data
+    for step in path:
+        key = key if isinstance(here, list) else str(step)
+        here = here[step]
+    return key
 
 
 def _path(data: Any, loc: tuple[int | str, ...]) -> tuple[int | str, ...]:

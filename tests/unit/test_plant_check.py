@@ -22,8 +22,8 @@ class Mistake(NamedTuple):
     said: list[str]
 
 
-def mistakes() -> list[Mistake]:
-    text = (Path(__file__).parent / "plant_mistakes.txt").read_text(encoding="utf-8")
+def mistakes(file: str) -> list[Mistake]:
+    text = (Path(__file__).parent / file).read_text(encoding="utf-8")
     found = []
     for block in text.split("\n## ")[1:]:
         story, file, *lines = block.strip("\n").split("\n")
@@ -34,7 +34,7 @@ def mistakes() -> list[Mistake]:
     return found
 
 
-MISTAKES = mistakes()
+MISTAKES = mistakes("plant_mistakes.txt")
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=[m.story for m in MISTAKES])

@@ -165,6 +165,7 @@ def _mistakes(component: Any) -> Iterator[str]:
     zone = component["DTSTART"].params.get("TZID")
     if zone and isinstance(start, datetime) and start.tzinfo is None:
         yield f"the time zone {zone} is not known; write one such as Asia/Tokyo"
+        return
     if start.year not in YEARS:
         yield f"the year {start.year} is none that is meant"
         return

@@ -26,12 +26,12 @@ def build_notification(draft: Draft, alarms: Mapping[str, Alarm]) -> Notificatio
     """None when the plant has no routes.yaml. alarms: as far as they could be built."""
     if draft.routes is None:
         return None
-    before = len(draft.problems.errors)  # with errors in the files before, an unknown name may be theirs
     entry, place = draft.routes.entry, draft.routes.place
+    others = any(one.file != place.document.file for one in draft.problems.errors)
     ways = Ways(draft)
     recipients = build_recipients(draft, ways.references)
     rotas = build_rotas(draft)
-    tree = RouteTree(draft, recipients, rotas, alarms if not before else None)
+    tree = RouteTree(draft, recipients, rotas, None if others else alarms)  # a name may be in what is broken
     at = place / "undeliverable_after"
     routes = Routes(
         timezone=timezone_of(draft),
@@ -46,12 +46,7 @@ def build_notification(draft: Draft, alarms: Mapping[str, Alarm]) -> Notificatio
         ),
     )
     check_names(entry.trouble, place / "trouble", draft, rotas=False)
-    if len(draft.problems.errors) == before:
-        tree.check(routes)
-        _check_trouble(recipients, draft)
-        _check_holes(routes, draft)
-        _check_idle(draft)
-    return Notification(
+    notification = Notification(
         routes,
         mail=ways.mail(),
         broker=ways.broker(),
@@ -61,6 +56,12 @@ def build_notification(draft: Draft, alarms: Mapping[str, Alarm]) -> Notificatio
         templates=_templates(draft),
         references=tuple(ways.references),  # of all of the above
     )
+    if not draft.problems.errors:
+        tree.check(routes)
+        _check_trouble(recipients, draft)
+        _check_holes(routes, draft)
+        _check_idle(draft)
+    return notification
 
 
 def _templates(draft: Draft) -> str:

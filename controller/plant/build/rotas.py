@@ -27,6 +27,7 @@ from controller.plant.problems import Problem, did_you_mean
 from controller.plant.schema.routefile import CoverEntry, RotaEntry, ShiftEntry
 
 DAY_S: Final = 86_400.0
+FIX: Final = "write names of people in its summary, or invite them"
 _BETWEEN = re.compile(r"[,;/&+、，・]|\band\b")
 
 
@@ -102,9 +103,8 @@ def covers_of(calendar: Calendar, draft: Draft) -> list[Cover]:
     """The stretches that a calendar names people for, one after the other; events at one time add up."""
     known = _known(draft)
     for event in calendar.events:
-        if missing := _unknown(event.words, event.mails, known):
-            hint = did_you_mean(missing, known) or "; write names of people in its summary, or invite them"
-            message = f"event '{event.words}': there is no person '{missing}'{hint}"
+        if message := _stranger(event.words, event.mails, known):
+            message = f"event '{event.words}': {message}"
             draft.problems.errors.append(Problem(calendar.file, event.line, 1, message))
     zone = ZoneInfo(timezone_of(draft))
     stretches = [
@@ -146,12 +146,13 @@ def _people(summary: str, mails: tuple[str, ...], known: dict[str, str]) -> tupl
     return tuple(dict.fromkeys(words or [known[mail] for mail in mails if mail in known]))
 
 
-def _unknown(summary: str, mails: tuple[str, ...], known: dict[str, str]) -> str:
-    """A word of the summary that is nobody's name, '' when the event says who is on duty."""
+def _stranger(summary: str, mails: tuple[str, ...], known: dict[str, str]) -> str:
+    """What is wrong with the words of an event, '' when it says who is on duty."""
     words = _words(summary)
     strangers = [word for word in words if word not in known]
-    if words and not strangers:
-        return ""
-    if len(strangers) < len(words):
-        return strangers[0]  # one of several is misspelt
-    return "" if any(mail in known for mail in mails) else (strangers or [summary])[0]
+    invited = any(mail in known for mail in mails)
+    if not words:
+        return "" if invited else f"it names nobody; {FIX}"
+    if not strangers or (len(strangers) == len(words) and invited):
+        return ""  # 'duty week', with people invited
+    return f"there is no person '{strangers[0]}'{did_you_mean(strangers[0], known) or f'; {FIX}'}"

@@ -39,7 +39,7 @@ class RouteTree:
         self._recipients = {one.name: one for one in recipients}
         self._rotas = {one.name: one for one in rotas}
         self._places: dict[str, Place] = {}
-        self._broken: set[str] = set()  # routes whose match was complained of
+        self._lacking: list[tuple[Place, str]] = []  # addresses that a step means
 
     def build(self) -> tuple[Route, ...]:
         return tuple(self._route(item.entry, item.place) for item in self._draft.route_items)
@@ -92,7 +92,6 @@ class RouteTree:
 
     def _match(self, entry: RouteEntry, place: Place) -> Match:
         match, draft = entry.match, self._draft
-        before = len(draft.problems.errors)
         for number, area in enumerate(match.areas):
             if area not in draft.names("area"):
                 hint = did_you_mean(area, draft.names("area")) or "; areas are listed in plant.yaml"
@@ -103,8 +102,6 @@ class RouteTree:
                 draft.problems.error(place / "priorities" / number, message)
         if self._alarms is not None:
             self._check_known(match, place, self._alarms)
-        if len(draft.problems.errors) > before:
-            self._broken.add(entry.name)
         return Match(
             frozenset(match.areas), frozenset(match.priorities), frozenset(match.classes), tuple(match.tags)
         )
@@ -175,12 +172,14 @@ class RouteTree:
                     continue
                 first = one.addresses[0].way if one.addresses else "nothing"
                 message = f"{person} has no address for {_listed(ways)}, so {first} is used"
-                self._draft.problems.warn(place / "to" / number, message)
+                self._lacking.append((place / "to" / number, message))
 
     # --- the whole -----------------------------------------------------------------------------------
 
     def check(self, routes: Routes) -> None:
-        """Priority 1 that nobody is told of; routes that no alarm takes."""
+        """Priority 1 that nobody is told of; routes that no alarm takes. Only when nothing else is wrong."""
+        for place, message in self._lacking:
+            self._draft.problems.warn(place, message)
         if self._alarms is None:
             return
         assert self._draft.routes is not None, "the tree is from it"
@@ -199,7 +198,7 @@ class RouteTree:
                 message = f"nobody is told of {alone[0]}, which has priority 1; add a route for it"
             self._draft.problems.error(self._draft.routes.place / "routes", message, key=True)
         for route, above in _branches(routes.routes, ()):
-            if route.name not in taken and route.steps and route.name not in self._broken:
+            if route.name not in taken and route.steps:
                 self._draft.problems.warn(self._places[route.name], self._unused(route, above, routes))
 
     def _unused(self, route: Route, above: tuple[Match, ...], routes: Routes) -> str:
