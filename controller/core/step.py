@@ -35,6 +35,11 @@ SEVERITY = {  # OPC UA Part 5, 6.4.2: 1 (information) to 1000 (catastrophic)
     "follower.down": 700,
     "follower.refused": 700,
     "follower.parked": 500,
+    "notify.given_up": 500,
+    "notify.unreachable": 700,
+    "notify.hole": 500,
+    "notify.test_failed": 700,
+    "notify.heartbeat_failed": 500,
     "rota.hole": 300,
 }
 
