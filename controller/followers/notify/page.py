@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -157,8 +158,15 @@ class Page:
         )
         log.info("asked by a link", alarm=link.alarm, user=account.name, link=link.id, answer=answer.what)
         if answer.done or answer.what == "already_somebody":
-            rooms.used.use(link.id, link.until_ns)
+            self._use(link)
         return answer
+
+    def _use(self, link: Link) -> None:
+        """A full disk does not undo the acknowledgement; the core takes none a second time."""
+        try:
+            self._rooms.used.use(link.id, link.until_ns)
+        except sqlite3.Error as error:
+            log.error("a link's use is not kept", link=link.id, why=str(error))
 
     # --- who it is ---------------------------------------------------------------------------------
 

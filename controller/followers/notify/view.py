@@ -9,11 +9,13 @@ from typing import Final
 from alarms.delivery import Item, Message, Why
 from alarms.model import Help
 from alarms.routes import Way
-from controller.followers.notify.context import Context, Told
+from controller.followers.notify.context import Context, Picture, Told
 from controller.followers.notify.links import Link
+from controller.followers.notify.reasons import answered_by, because
 from controller.followers.notify.wording import Row, alarm_of, in_unit, plain, row_of, tag_of
 from controller.followers.notify.words import Words
-from controller.plant.plant import Plant
+from controller.plant.plant import Plant, tags_of
+from controller.plant.tags import Tag
 
 SUBJECT_MAX: Final = 140
 ROWS_MAX: Final = 10  # of the other alarms; the rest as a number
@@ -65,7 +67,8 @@ def view_of(message: Message, context: Context) -> View:
     others = rows[1:] if main is not None else rows
     count = max(message.count, len(rows))
     link, notes = _link(message, context, words) if main is not None else ("", ())
-    picture = context.picture is not None and main is not None
+    tag = plant.tag(name) if (name := trend_tag(message, plant)) else None
+    picture = context.picture if tag is not None else None
     return View(
         w=words,
         why=message.why.value,
@@ -75,7 +78,7 @@ def view_of(message: Message, context: Context) -> View:
         headline=_title(message, words, main, count),
         lead=_lead(message, context, words),
         plant=plain(plant.text or plant.name),
-        because=plain(message.because),
+        because=because(message, words.language),
         main=main,
         help=help_lines(message.items[0].alarm, plant, words) if main is not None else (),
         first_out=_first_out(rows, words, main),
@@ -83,9 +86,9 @@ def view_of(message: Message, context: Context) -> View:
         more=count - min(len(others), ROWS_MAX) - (main is not None) if rows else 0,
         count=count,
         held_back=message.held_back if message.why in LISTS else 0,
-        value_now=_value_now(message.items[0], context) if picture else "",
-        picture=picture,
-        alt=_alt(message.items[0], context, words) if picture else "",
+        value_now=_value_now(main, tag, picture),
+        picture=picture is not None,
+        alt=_alt(tag, picture, words) if tag is not None and picture is not None else "",
         link=link,
         link_label=words.of("label", "show" if message.why is Why.ANSWERED else "acknowledge"),
         link_notes=notes,
@@ -114,8 +117,24 @@ def trend_tag(message: Message, plant: Plant) -> str:
     """The tag whose last hour belongs into the message; '' where there is none to draw."""
     if not message.items or message.why in LISTS | ITSELF:
         return ""
-    tag = tag_of(plant, alarm_of(plant, message.items[0].alarm))
+    tag = _drawn_tag(message.items[0], plant)
     return tag.name if tag is not None else ""
+
+
+def _drawn_tag(item: Item, plant: Plant) -> Tag | None:
+    """The alarm's own; of an interlock that tripped the one that tripped it."""
+    tag = tag_of(plant, alarm_of(plant, item.alarm))
+    if tag is not None:
+        return tag
+    causes = [
+        cause
+        for interlock in plant.interlocks
+        if interlock.name == item.data.get("interlock")
+        for cause in interlock.causes
+        if cause.id == item.data.get("first_out_cause")
+    ]
+    tags = [plant.tags[index] for cause in causes for index in tags_of(cause.condition)]
+    return tags[0] if tags else None
 
 
 def _mark(message: Message, words: Words) -> str:
@@ -147,16 +166,13 @@ def _title(message: Message, words: Words, main: Row | None, count: int) -> str:
         more = f" (+{count - 1})" if count > 1 else ""
         return f"{main.alarm} {main.headline}{more}"
     if message.why in ITSELF:
-        return plain(message.because) or words.of("lead", message.why.value)
+        return because(message, words.language) or words.of("lead", message.why.value)
     return words.of("say", "alarms", count=count) if count > 1 else words.of("say", "alarm")
 
 
 def _lead(message: Message, context: Context, words: Words) -> str:
-    who = next(
-        (item.data["acknowledged_by"] for item in message.items if item.data.get("acknowledged_by")), ""
-    )
-    if message.why is Why.ANSWERED and who:
-        return words.of("lead", "answered_by", who=plain(who))
+    if who := answered_by(message):
+        return words.of("lead", "answered_by", who=who)
     if message.why is Why.SUMMARY:
         return words.of("lead", "summary", every=words.span(context.recipient.every_s))
     return words.of("lead", message.why.value)
@@ -180,18 +196,15 @@ def help_lines(alarm: str, plant: Plant, words: Words) -> tuple[tuple[str, str],
     return tuple((label, text) for label, text in said if text)
 
 
-def _value_now(item: Item, context: Context) -> str:
-    tag = tag_of(context.plant, alarm_of(context.plant, item.alarm))
-    return "" if tag is None or context.picture is None else in_unit(context.picture.last, tag)
+def _value_now(main: Row | None, tag: Tag | None, picture: Picture | None) -> str:
+    """Beside the value of the alarm, so of the same tag."""
+    if main is None or tag is None or picture is None or main.tag != tag.name:
+        return ""
+    return in_unit(picture.last, tag)
 
 
-def _alt(item: Item, context: Context, words: Words) -> str:
-    tag = tag_of(context.plant, alarm_of(context.plant, item.alarm))
-    assert tag is not None, "it was drawn"
-    assert context.picture is not None, "it was drawn"
-    low, high, last = (
-        in_unit(value, tag) for value in (context.picture.low, context.picture.high, context.picture.last)
-    )
+def _alt(tag: Tag, picture: Picture, words: Words) -> str:
+    low, high, last = (in_unit(value, tag) for value in (picture.low, picture.high, picture.last))
     return words.of("say", "alt", tag=tag.name, low=low, high=high, last=last)
 
 

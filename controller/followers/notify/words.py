@@ -28,6 +28,10 @@ class Words:
         self.language = language
         self._sections = sections
 
+    @property
+    def sections(self) -> tuple[str, ...]:
+        return tuple(self._sections)
+
     def __getitem__(self, section: str) -> Section:
         """For templates: `w.label.cause`."""
         return self._sections[section]
