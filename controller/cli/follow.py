@@ -39,17 +39,20 @@ def follow(
     checked = load_plant(plant)
     settings = settings_or_fail(name, checked)
     place = data or default_data(checked.name)
+    wrong: tuple[type[Exception], ...] = (RecordError,)
     if name == "influx":
         from controller.followers.influx.follower import follow_influx
 
         work: Any = follow_influx(checked, settings, place)
     else:
         from controller.followers.notify.follower import follow_notify
+        from controller.followers.notify.links import SecretError
 
+        wrong = (RecordError, SecretError)
         work = follow_notify(checked, settings, place, port=port_base + 1, demo=demo_users)
     try:
         asyncio.run(until_stopped(work))
-    except* RecordError as error:
+    except* wrong as error:
         fail(str(_first(error)))
 
 
