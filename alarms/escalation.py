@@ -208,7 +208,7 @@ class Escalation:
     def _settle(self, incident: Incident, run: Run, route: Route) -> None:
         """What returned before it could be told has been told now."""
         newest = max((told[0] for told in run.told.values()), default=0)
-        for alarm in [alarm for alarm in run.calls if incident.entries[alarm].owed]:
+        for alarm in sorted(run.owed):
             entry = incident.entries[alarm]
             if entry.n <= newest:
                 entry.owed = False

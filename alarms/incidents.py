@@ -113,7 +113,7 @@ class Run:
     nothing. told: recipient -> [number of the newest entry told, when]. owes_return: those who were told
     have not heard yet that it is over. since_ns: when it began (last). untold: alarms that nobody has been
     told of. calls: ids of the alarms that still want an answer; urgent: those of them with priority 1;
-    up: those that stand.
+    up: those that stand; owed: those that have returned and are to be told of all the same.
     """
 
     route: str
@@ -131,11 +131,24 @@ class Run:
     calls: set[str] = field(default_factory=set)
     urgent: set[str] = field(default_factory=set)
     up: set[str] = field(default_factory=set)
+    owed: set[str] = field(default_factory=set)
 
     def next_ns(self) -> int | None:
         """Its next deadline."""
-        times = [one for one in (self.due_ns, self.fresh_ns, *(repeat[1] for repeat in self.repeats)) if one]
-        return min(times) if times else None
+        if not self.running:
+            return None
+        times = [repeat[1] for repeat in self.repeats]
+        if self.due_ns is not None:
+            times.append(self.due_ns)
+        if self.fresh_ns is not None:
+            times.append(self.fresh_ns)
+        return min(times, default=None)
+
+    def forget(self, alarm: str) -> None:
+        """It belongs to another run now."""
+        for known in (self.calls, self.urgent, self.up, self.owed):
+            known.discard(alarm)
+        self.untold.pop(alarm, None)
 
     def review(self, entry: Entry, route: Route) -> None:
         """Enters whether an alarm stands, and whether it still calls."""
@@ -143,6 +156,10 @@ class Run:
             self.up.add(entry.alarm)
         else:
             self.up.discard(entry.alarm)
+        if entry.owed:
+            self.owed.add(entry.alarm)
+        else:
+            self.owed.discard(entry.alarm)
         if entry.calls(route):
             self.calls.add(entry.alarm)
             if entry.priority == 1:
@@ -226,13 +243,15 @@ class Incident:
 
 _ENTRY = attrgetter(*Entry.__dataclass_fields__)
 _COVERS: Final = list(Entry.__dataclass_fields__).index("covers")
-_RUN_FIELDS: Final = [name for name in Run.__dataclass_fields__ if name not in {"calls", "urgent", "up"}]
+_RUN_FIELDS: Final = [
+    name for name in Run.__dataclass_fields__ if name not in {"calls", "urgent", "up", "owed"}
+]
 _INCIDENT_FIELDS: Final = ("id", "opened_ns", "last_ns", "group", "storm", "n")
 
 
 def entry_data(entry: Entry) -> list[Any]:
     fields = list(_ENTRY(entry))
-    fields[_COVERS], fields[-1] = list(entry.covers), dict(entry.data)
+    fields[_COVERS] = list(entry.covers)
     return fields
 
 

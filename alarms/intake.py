@@ -192,10 +192,7 @@ class Intake:
         """The alarm was in another incident, or in another run of this one."""
         run = before.runs.get(old.route)
         if run is not None and (before is not incident or old.route != entry.route):
-            run.calls.discard(old.alarm)
-            run.urgent.discard(old.alarm)
-            run.up.discard(old.alarm)
-            run.untold.pop(old.alarm, None)
+            run.forget(old.alarm)
         if before is incident and old.first_out:
             entry.first_out = True
 

@@ -323,8 +323,9 @@ def _noted(message: Message, effects: Iterable[Effect]) -> Note:
 
 
 def _draft_data(draft: Draft) -> dict[str, Any]:
-    data = asdict(draft)
-    return {**data, "why": draft.why.value, "addresses": list(draft.addresses), "items": list(data["items"])}
+    data = {name: getattr(draft, name) for name in Draft.__dataclass_fields__}
+    items = [asdict(item) for item in draft.items]
+    return {**data, "why": draft.why.value, "addresses": list(draft.addresses), "items": items}
 
 
 def _draft_of(data: dict[str, Any]) -> Draft:

@@ -1,9 +1,9 @@
 """Which alarms belong together: one incident is one thread, so that a cascade is not fifty mails.
 
 An alarm joins, in this order: the first-out group the engine has put it into; the incident it is in
-already; in a flood the flood's incident (priority 1 stays an incident of its own, the first ten within
-ten minutes); an incident with an alarm of the same tag; else it opens one. When too many are open,
-what comes joins one incident for all.
+already, or an incident with an alarm of the same tag; in a flood the flood's incident; else it opens
+one. Priority 1 opens one in a flood, too, but the eleventh within ten minutes joins one incident for
+all, and so does what comes when too many are open.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from alarms.rota import SECOND_NS
 
 INCIDENTS_MAX: Final = 200
 ALARMS_MAX: Final = 50_000  # in all incidents; an alarm is in one of them at most
-URGENT_MAX: Final = 10  # incidents of priority 1 that a flood may open beside its own
+URGENT_MAX: Final = 10  # incidents of priority 1 within the window; what comes beyond is one for all
 URGENT_WINDOW_NS: Final = 600 * SECOND_NS
 THREAD_NS: Final = 1800 * SECOND_NS  # so long after the last message a thread is gone on with
 
@@ -64,10 +64,15 @@ class Threads:
         found = self.grouped_in(group) if group else self.holding(alarm)
         if found is None:
             found = self.holding(alarm) or self.incidents.get(self._sources.get(self.source_of(alarm), ""))
-        if found is None and self.flood and not (priority == 1 and self._may_open(now_ns)):
-            found = self.storm()
-        if found is None and len(self.incidents) >= INCIDENTS_MAX and not self._evict():
-            found = self.incidents.get(self._storm) or self.open(event, now_ns, storm=True)
+        alone = priority == 1 and self._may_open(now_ns)
+        if found is None and not alone and (self.flood or priority == 1):
+            found = self.storm() or self.incidents.get(self._storm) or self.open(event, now_ns, storm=True)
+        if found is None and len(self.incidents) >= INCIDENTS_MAX:
+            storm = self.incidents.get(self._storm)
+            if storm is not None and storm.running:
+                found = storm
+            elif not self._evict():
+                found = storm or self.open(event, now_ns, storm=True)
         if found is None:
             return self.open(event, now_ns, group=group, urgent=priority == 1)
         if group:
