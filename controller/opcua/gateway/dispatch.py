@@ -34,6 +34,15 @@ if TYPE_CHECKING:
 _Codes: Final = ua.StatusCodes
 REQUEST_S_MAX: Final = 120.0  # of a request whose client sets no TimeoutHint; Publish is not concerned
 REFERENCES_INLINE: Final = 200  # of a Browse answer; more are encoded in a thread, as history always is
+_SECURITY: Final = frozenset(
+    {
+        *(_Codes.BadSecurityChecksFailed, _Codes.BadSecurityPolicyRejected, _Codes.BadCertificateInvalid),
+        *(_Codes.BadCertificateUriInvalid, _Codes.BadNonceInvalid, _Codes.BadApplicationSignatureInvalid),
+        *(_Codes.BadUserAccessDenied, _Codes.BadUserSignatureInvalid, _Codes.BadIdentityTokenInvalid),
+        *(_Codes.BadIdentityTokenRejected, _Codes.BadIdentityChangeNotSupported),
+        *(_Codes.BadSessionIdInvalid, _Codes.BadSecureChannelIdInvalid, _Codes.BadSessionNotActivated),
+    }
+)
 _ADDITIONAL_INFO: Final = 0x08  # of RequestHeader.ReturnDiagnostics: what was wrong, in words
 
 
@@ -48,6 +57,7 @@ class Asked:
     hint_s: float = 0.0
     diagnostics: int = 0
     session: Session | None = None
+    service: str = ""
 
     def read(self, header: ua.RequestHeader) -> None:
         self.handle = header.RequestHandle
@@ -133,6 +143,8 @@ class Dispatcher:
         stranger = self._strangers.get(kind)
         if stranger is None:
             asked.session = self._sessions.find(asked.token, connection)
+            asked.service = kind.__name__.removesuffix("Request")
+            asked.session.about.served[asked.service] += 1
         if len(body) > limits.decode_inline_bytes:
             request = await self._apart(decode, kind, buffer)
         else:
@@ -176,6 +188,10 @@ class Dispatcher:
 
     def _refuse(self, asked: Asked, fault: Fault) -> None:
         self._counters.requests_rejected += 1
+        self._counters.security_rejected_requests += fault.code in _SECURITY
+        if asked.session is not None:
+            asked.session.about.failed[asked.service] += 1
+            asked.session.about.denied += fault.code in _SECURITY
         if fault.code in {_Codes.BadDecodingError, _Codes.BadEncodingLimitsExceeded}:
             self._counters.malformed += 1
             asked.connection.malformed()

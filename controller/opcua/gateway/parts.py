@@ -12,6 +12,7 @@ from controller.opcua.gateway.history.nodes import HistoryNodes
 from controller.opcua.gateway.picture import Picture
 from controller.opcua.gateway.security.policies import leaf_of
 from controller.opcua.gateway.settings import Settings
+from controller.opcua.gateway.space.namespaces import NamespaceNodes
 from controller.opcua.gateway.space.node import Provider
 from controller.opcua.gateway.space.parts import TypeNodes
 from controller.opcua.gateway.space.plant import PlantNodes
@@ -42,6 +43,7 @@ def parts_of(
         PlantNodes(plant, values, picture),
         TypeNodes(OWN_TYPES),
         HistoryNodes(plant),
+        NamespaceNodes(plant),
     ]
     space = Space(plant, providers)
 

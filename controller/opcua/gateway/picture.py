@@ -33,6 +33,7 @@ class Picture:
         self._rows: dict[str, dict[str, Row]] = {}
         self._at = datetime.now(UTC)
         self._until_s = 0.0
+        self.gateway: Callable[[], Mapping[str, int]] = dict  # counts of the gateway itself, by part
         self.watchers: list[Callable[[], None]] = []
 
     async def follow(self) -> None:
@@ -171,6 +172,8 @@ class Picture:
                 else (self._values.why_down, _V.String)
             )
             return ua.DataValue(ua.Variant(*own))
+        if (count := self.gateway().get(part)) is not None:
+            return ua.DataValue(ua.Variant(count, _V.UInt32))
         values: dict[str, tuple[Any, ua.VariantType]] = {
             "Ready": (service.get("ready"), _V.Boolean),
             "UpTime": (float(service.get("up_s", 0.0)) * 1000.0, _V.Double),

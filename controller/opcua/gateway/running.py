@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +37,7 @@ from controller.opcua.gateway.server import Gateway
 from controller.opcua.gateway.services import Services
 from controller.opcua.gateway.sessions import Sessions
 from controller.opcua.gateway.settings import Settings
-from controller.opcua.gateway.space.server_nodes import ServerNodes
+from controller.opcua.gateway.space.server_nodes import STATUS_NODES, ServerNodes
 from controller.opcua.gateway.space.standard import StandardNodes
 from controller.opcua.gateway.subscriptions import items, publish, subscribing
 from controller.opcua.gateway.subscriptions.subscriptions import Subscriptions
@@ -47,6 +48,7 @@ from controller.record.errors import RecordError
 SWITCH_S: Final = 0.0005  # until a thread (codec, history) hands the interpreter back to the loop
 JOURNAL_S: Final = 1.0
 PEOPLE_S: Final = 2.0
+ANNOUNCE_S: Final = 1.0  # of the 5 s that SIGTERM may take: a subscription's cycle, mostly
 TABLES: Final[Sequence[Services]] = (
     attributes.SERVICES,
     view.SERVICES,
@@ -116,6 +118,7 @@ async def serving(
         gateway, policies = _gateway(data, settings, parts, subscriptions, door, heard[0], orders)
         stack.callback(gateway.histories.close)
         ServerNodes(gateway, parts.picture).bind(parts.standard)
+        parts.picture.gateway = partial(_counts, gateway)
         history_nodes.bind(parts.standard, settings.limits)
         bind_roles(parts.standard.bind, door.authentication.accounts, anonymous=settings.anonymous)
         cursor = Cursor(data, parts.made.conditions, parts.made.story, subscriptions.deliver)
@@ -126,7 +129,10 @@ async def serving(
             _looking(gateway, door, policies),
             listen(gateway, settings, TABLES, policies, door.trust) as listening,
         ):
-            yield Running(gateway, listening, parts.picture, cursor)
+            try:
+                yield Running(gateway, listening, parts.picture, cursor)
+            finally:
+                await _announce_end(gateway)
 
 
 def _gateway(
@@ -156,6 +162,30 @@ def _gateway(
         audit=audit,
     )
     return gateway, policies
+
+
+def _counts(gateway: Gateway) -> dict[str, int]:
+    """What the Service object shows of the gateway."""
+    counters = gateway.sessions.counters
+    over = counters.connections_over_share + counters.sessions_over_share + gateway.subscriptions.over_share
+    return {
+        "Connections": len(gateway.sessions.connections()),
+        "ConnectionsRefused": counters.connections_refused,
+        "OverShare": over,
+        "CutOff": counters.stalled + counters.connections_timed_out,
+        "Malformed": counters.malformed,
+        "AuditLeftOut": gateway.audit.left_out,
+    }
+
+
+async def _announce_end(gateway: Gateway) -> None:
+    """Who looks at the server's state is told before being cut off; without clients it ends at once."""
+    gateway.sessions.stopping = True
+    if not gateway.sessions.connections():
+        return
+    gateway.stops_s = time.monotonic() + ANNOUNCE_S
+    gateway.subscriptions.sampler.now(lambda item: item.node_id in STATUS_NODES)
+    await asyncio.sleep(ANNOUNCE_S)
 
 
 @asynccontextmanager

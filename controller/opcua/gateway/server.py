@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,3 +34,8 @@ class Gateway:
     sessions: Sessions
     orders: Orders
     audit: Audit
+    stops_s: float | None = None  # when it will be over, by the monotonic clock; None while it serves
+
+    def seconds_left(self) -> int:
+        """Until it stops, 0 when it does not."""
+        return 0 if self.stops_s is None else max(1, ceil(self.stops_s - time.monotonic()))

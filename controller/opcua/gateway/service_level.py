@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+MAINTENANCE: Final = 0
 NO_DATA: Final = 1
 DEGRADED_MIN: Final = 2
 DEGRADED_MAX: Final = 199
 HEALTHY: Final = 255
 
 
-def service_level(*, feed: bool, ready: bool, links: Sequence[Mapping[str, Any]]) -> int:
+def service_level(
+    *, feed: bool, ready: bool, links: Sequence[Mapping[str, Any]], stopping: bool = False
+) -> int:
     """255: everything is seen. 199 down to 2: some links are lost, or the service has only begun.
-    1: no values at all, because every link or the way to the core is lost.
+    1: no values at all, because every link or the way to the core is lost. 0: it stops, clients shall leave.
     """
+    if stopping:
+        return MAINTENANCE
     up = sum(bool(link.get("up")) for link in links)
     if not feed or not up:
         return NO_DATA

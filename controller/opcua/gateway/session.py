@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from asyncua import ua
 
 from controller.core.roles import LADDER, at_least
 from controller.opcua.gateway.security.shares import origin_of
+
+USERS_MAX: Final = 10  # of a session's history
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,23 @@ def _token() -> ua.NodeId:
     return ua.NodeId(cast("ua.ByteString", secrets.token_bytes(32)), cast("ua.Int16", 0))
 
 
+@dataclass(slots=True)
+class About:
+    """What diagnostics show of a session. client: as it describes itself; url, uri: of us, as it asked for.
+
+    served, failed: requests by service. mechanism: how its user came in. users: who it was, newest last.
+    """
+
+    client: ua.ApplicationDescription = field(default_factory=ua.ApplicationDescription)
+    url: str = ""
+    uri: str = ""
+    mechanism: str = ""
+    users: deque[str] = field(default_factory=lambda: deque(maxlen=USERS_MAX))
+    served: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    denied: int = 0
+
+
 @dataclass(slots=True, eq=False)
 class Session:
     """One session. token: the authentication token, 32 random bytes; never shown to anyone but its client.
@@ -61,6 +82,8 @@ class Session:
     security: tuple[str, int] = ("", 0)
     nonce: bytes = field(default=b"", repr=False)
     touched_s: float = 0.0
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    about: About = field(default_factory=About)
     locales: tuple[str, ...] = ()
     max_response_bytes: int = 0
     held: dict[str, Any] = field(default_factory=dict)

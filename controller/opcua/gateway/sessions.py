@@ -26,7 +26,7 @@ from controller.opcua.gateway.security.policies import NONCE_BYTES, Policies, ur
 from controller.opcua.gateway.security.shares import origin_of, to_go
 from controller.opcua.gateway.security.tokens import holds_key, reveal, token_of
 from controller.opcua.gateway.services import Fault
-from controller.opcua.gateway.session import Caller, Session
+from controller.opcua.gateway.session import About, Caller, Session
 from controller.opcua.gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _Codes: Final = ua.StatusCodes
 NAME_MAX: Final = 200
+_NO_SECURITY: Final = frozenset({_Codes.BadTooManySessions, _Codes.BadSessionClosed, _Codes.BadShutdown})
+_MECHANISMS: Final = {ua.UserNameIdentityToken: "UserName", ua.X509IdentityToken: "Certificate"}
 
 
 class Authenticates(Protocol):
@@ -65,6 +67,7 @@ class Sessions:
     ) -> None:
         self.counters = counters
         self.tell = tell
+        self.stopping = False  # nobody new is let in
         self._settings = settings
         self._limits = settings.limits
         self._policies = policies
@@ -85,6 +88,7 @@ class Sessions:
             raise Fault(_Codes.BadSecureChannelIdInvalid, "the session belongs to another channel")
         session.touched_s = self._now_s()
         if not session.active:
+            self.counters.sessions_aborted += 1
             self.end(session, delete_subscriptions=True)
             raise Fault(_Codes.BadSessionNotActivated, "the session was never activated")
         return session
@@ -107,7 +111,7 @@ class Sessions:
             self._check_channel(connection, asked)
             self._make_room(connection)
         except Fault as fault:
-            self.counters.sessions_rejected += 1
+            self._count_rejected(fault)
             self._told(What.CREATED, connection, None, fault)
             raise
         session = self._new(connection, asked)
@@ -130,6 +134,8 @@ class Sessions:
 
     def _check_channel(self, connection: Connection, asked: ua.CreateSessionParameters) -> None:
         channel = connection.channel
+        if self.stopping:
+            raise Fault(_Codes.BadShutdown, "the gateway stops")
         if not channel.secured:
             if self._settings.plain != "read":
                 raise Fault(_Codes.BadSecurityPolicyRejected, "without security there is only discovery")
@@ -140,11 +146,14 @@ class Sessions:
         if not hmac.compare_digest(stated, channel.certificate) and not hmac.compare_digest(
             stated, channel.chain
         ):
-            self.counters.security_rejected_sessions += 1
             raise Fault(_Codes.BadCertificateInvalid, "not the certificate of the channel")
         if (asked.ClientDescription.ApplicationUri or "") not in uris_of(channel.certificate):
-            self.counters.security_rejected_sessions += 1
             raise Fault(_Codes.BadCertificateUriInvalid, "the certificate is of another application")
+
+    def _count_rejected(self, fault: Fault) -> None:
+        """All that is refused here is for security, but for sessions that are too many, over, or too late."""
+        self.counters.sessions_rejected += 1
+        self.counters.security_rejected_sessions += fault.code not in _NO_SECURITY
 
     def _make_room(self, connection: Connection) -> None:
         """The oldest session that was never activated goes first (Part 4, 5.7.2.1).
@@ -164,6 +173,7 @@ class Sessions:
         gone = to_go((session for session in here if not session.active), lambda one: one.origin)
         if gone is None:
             raise Fault(_Codes.BadTooManySessions, why)
+        self.counters.sessions_aborted += 1
         self.end(gone, delete_subscriptions=True)
 
     def _new(self, connection: Connection, asked: ua.CreateSessionParameters) -> Session:
@@ -186,6 +196,7 @@ class Sessions:
             nonce=secrets.token_bytes(NONCE_BYTES),
             touched_s=self._now_s(),
             max_response_bytes=asked.MaxResponseMessageSize,
+            about=_about(asked),
         )
 
     # --- activate -----------------------------------------------------------------------------------
@@ -201,7 +212,7 @@ class Sessions:
             caller = await self._caller(session, connection, asked)
             self._check_caller(session, connection, caller)
         except Fault as fault:
-            self.counters.security_rejected_sessions += 1
+            self._count_rejected(fault)
             self._told(What.ACTIVATED, connection, session, fault)
             raise
         if session.channel is not connection and session.channel is not None:
@@ -211,6 +222,8 @@ class Sessions:
         session.peer = connection.channel.peer
         session.active = True
         session.touched_s = self._now_s()
+        session.about.mechanism = _MECHANISMS.get(type(asked.UserIdentityToken), "Anonymous")
+        session.about.users.append(caller.user)
         session.locales = tuple(str(locale) for locale in asked.LocaleIds[:8] if locale)
         connection.activated()
         self._told(What.ACTIVATED, connection, session)
@@ -294,6 +307,7 @@ class Sessions:
             if session.channel is connection:
                 session.channel = None
                 if not session.active:
+                    self.counters.sessions_aborted += 1
                     self.end(session, delete_subscriptions=True)
 
     def has_active(self, connection: Connection) -> bool:
@@ -302,6 +316,10 @@ class Sessions:
     def connections(self) -> set[Connection]:
         """Those that an activated session is bound to."""
         return {session.channel for session in self._by_token.values() if session.active and session.channel}
+
+    def idle_s(self, session: Session) -> float:
+        """Since its last request."""
+        return self._now_s() - session.touched_s
 
     def expire(self) -> None:
         """Ends what has timed out. To be called every second."""
@@ -337,3 +355,14 @@ class Sessions:
     def end_all(self) -> None:
         for session in self.all():
             self.end(session, delete_subscriptions=True)
+
+
+def _about(asked: ua.CreateSessionParameters) -> About:
+    """What the client says of itself, no longer than is good for a list."""
+    given, client = asked.ClientDescription, ua.ApplicationDescription()
+    client.ApplicationUri = cast("Any", (given.ApplicationUri or "")[:NAME_MAX])
+    client.ProductUri = cast("Any", (given.ProductUri or "")[:NAME_MAX])
+    client.ApplicationType = given.ApplicationType
+    if given.ApplicationName is not None:
+        client.ApplicationName = ua.LocalizedText((given.ApplicationName.Text or "")[:NAME_MAX])
+    return About(client, (asked.EndpointUrl or "")[:NAME_MAX], (asked.ServerUri or "")[:NAME_MAX])

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from asyncua import ua
 
+from controller.opcua.gateway import diagnostics
 from controller.opcua.gateway.service_level import service_level
 from controller.opcua.gateway.session import Caller
 from controller.opcua.gateway.settings import PRODUCT_URI, Limits
-from controller.opcua.gateway.space.names import namespaces
+from controller.opcua.gateway.space.names import namespaces, standard
 from controller.opcua.gateway.space.nodes import data_value
 from controller.opcua.gateway.space.standard import StandardNodes
 
@@ -30,6 +31,13 @@ PROFILES: Final = (
     "http://opcfoundation.org/UA-Profile/Server/HistoricalRawData",
     "http://opcfoundation.org/UA-Profile/Server/Methods",
 )
+STATUS_NODES: Final = frozenset(
+    standard(getattr(_ID, f"Server_{name}"))
+    for name in (
+        *("ServiceLevel", "ServerStatus", "ServerStatus_State"),
+        *("ServerStatus_SecondsTillShutdown", "ServerStatus_ShutdownReason"),
+    )
+)
 Live = Callable[[], tuple[Any, ua.VariantType]]
 
 
@@ -43,7 +51,19 @@ class ServerNodes:
 
     def level(self) -> int:
         values, service = self._gateway.values, self._picture.status.get("service", {})
-        return service_level(feed=values.up, ready=bool(service.get("ready")), links=values.links)
+        return service_level(
+            feed=values.up, ready=bool(service.get("ready")), links=values.links, stopping=self._stopping
+        )
+
+    @property
+    def _stopping(self) -> bool:
+        return self._gateway.stops_s is not None
+
+    def _state(self) -> ua.ServerState:
+        return ua.ServerState.Shutdown if self._stopping else ua.ServerState.Running
+
+    def _why(self) -> ua.LocalizedText:
+        return ua.LocalizedText("the gateway is stopped" if self._stopping else "")
 
     def bind(self, nodes: StandardNodes) -> None:
         """From now on the standard nodes show what is so."""
@@ -61,6 +81,7 @@ class ServerNodes:
             nodes.bind(getattr(_ID, f"Server_{name}"), partial(_same, value))
         for name, live in {**self._status_nodes(), **self._diagnostics_nodes()}.items():
             nodes.bind(getattr(_ID, f"Server_{name}"), partial(_now, live))
+        diagnostics.bind(nodes, self._gateway)
 
     # --- status --------------------------------------------------------------------------------
 
@@ -74,9 +95,9 @@ class ServerNodes:
         status: dict[str, Live] = {
             "StartTime": lambda: (self._started, _V.DateTime),
             "CurrentTime": lambda: (datetime.now(UTC), _V.DateTime),
-            "State": lambda: (int(ua.ServerState.Running), _V.Int32),
-            "SecondsTillShutdown": lambda: (0, _V.UInt32),
-            "ShutdownReason": lambda: (ua.LocalizedText(""), _V.LocalizedText),
+            "State": lambda: (int(self._state()), _V.Int32),
+            "SecondsTillShutdown": lambda: (self._gateway.seconds_left(), _V.UInt32),
+            "ShutdownReason": lambda: (self._why(), _V.LocalizedText),
             "BuildInfo": lambda: (build, _V.ExtensionObject),
             "BuildInfo_BuildDate": lambda: (build.BuildDate, _V.DateTime),
             **parts,
@@ -91,7 +112,9 @@ class ServerNodes:
         found = ua.ServerStatusDataType()
         found.StartTime = self._started
         found.CurrentTime = datetime.now(UTC)
-        found.State = ua.ServerState.Running
+        found.State = self._state()
+        found.SecondsTillShutdown = ua.UInt32(self._gateway.seconds_left())
+        found.ShutdownReason = self._why()
         found.BuildInfo = build
         return found
 
@@ -123,7 +146,7 @@ class ServerNodes:
         intervals = {subscription.terms.interval_ms for subscription in subscriptions.all()}
         return {
             "ServerViewCount": 0,
-            "CurrentSessionCount": len(sessions),
+            "CurrentSessionCount": sum(session.active for session in sessions.all()),
             "CumulatedSessionCount": counters.sessions_created,
             "SecurityRejectedSessionCount": counters.security_rejected_sessions,
             "RejectedSessionCount": counters.sessions_rejected,

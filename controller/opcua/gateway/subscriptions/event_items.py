@@ -81,6 +81,7 @@ class EventItem(Item):
         self.push(self.filter.fields(subject))
 
     def _overflow(self, payload: bytes) -> None:
+        self.subscription.tally.event_overflows += not self.lost
         self.lost = True
         if self.discard_oldest:
             del self.queue[0]

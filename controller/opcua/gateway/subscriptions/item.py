@@ -109,6 +109,7 @@ class DataQueue(Item):
     __slots__ = ()
 
     def _overflow(self, payload: bytes) -> None:
+        self.subscription.tally.overflows += 1
         queue, changed = self.queue, encoding.in_place_of
         if self.size == 1:
             queue[0] = changed(queue[0], payload)

@@ -45,9 +45,11 @@ def _acknowledge(queue: PublishQueue, one: ua.SubscriptionAcknowledgement) -> in
 async def republish(gateway: Gateway, session: Session, request: ua.RepublishRequest) -> Encoded:
     """A message that the client has not acknowledged and that is still kept. Raises Fault."""
     subscription = gateway.subscriptions.of(session, request.Parameters.SubscriptionId)
+    subscription.tally.republish_requests += 1
     message = subscription.sent(request.Parameters.RetransmitSequenceNumber)
     if message is None:
         raise Fault(StatusCodes.BadMessageNotAvailable)
+    subscription.tally.republished += 1
     at = encoding.ticks(datetime.now(UTC))
     return encoding.republish_response(request.RequestHeader.RequestHandle, at, message)
 

@@ -91,6 +91,11 @@ class PublishQueue:
             message = encoding.notification_message(sequence, at, [encoding.status_change(status)])
             request.answer(subscription, (), message, more=False)
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return sum(not one.future.done() for one in self._waiting)
+
     def refuse_all(self, code: int) -> None:
         """What waits is answered with this code: nothing will ever answer it otherwise."""
         while (request := self.take()) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable, Mapping
 from math import isnan
 from time import perf_counter
 from typing import Final
@@ -82,6 +83,18 @@ class Sampler:
             if not group.items:
                 group.stop()
                 del self._groups[item.interval_ms]
+
+    @property
+    def intervals(self) -> Mapping[int, int]:
+        """Items by interval in ms."""
+        return {interval_ms: len(group.items) for interval_ms, group in self._groups.items()}
+
+    def now(self, wanted: Callable[[DataItem], bool]) -> None:
+        """These are read at once; for few, when something has happened that does not wait."""
+        for group in self._groups.values():
+            for item in list(group.items):
+                if wanted(item):
+                    item.sample()
 
     def stop(self) -> None:
         for group in self._groups.values():

@@ -71,6 +71,7 @@ async def modify(
     subscription = gateway.subscriptions.of(session, asked.SubscriptionId)
     terms = revised_terms(asked, gateway.subscriptions.limits)
     subscription.revise(terms)
+    subscription.tally.modified += 1
     result = ua.ModifySubscriptionResult()
     _tell_terms(result, terms)
     return ua.ModifySubscriptionResponse(Parameters=result)
@@ -96,6 +97,8 @@ async def set_publishing_mode(
         if subscription is not None:
             subscription.touch()
             subscription.enabled = bool(request.Parameters.PublishingEnabled)
+            subscription.tally.enabled += subscription.enabled
+            subscription.tally.disabled += not subscription.enabled
     return ua.SetPublishingModeResponse(Parameters=ua.SetPublishingModeResult(_results(found)))
 
 
@@ -142,6 +145,8 @@ def _transferred(gateway: Gateway, session: Session, number: int) -> Subscriptio
     if subscription.caller.user != session.caller.user or not _same_application(subscription, session):
         raise Fault(StatusCodes.BadUserAccessDenied)
     gateway.subscriptions.check_room(queue)
+    subscription.tally.transferred += 1
+    subscription.tally.transferred_to_same += subscription.application == session.application
     gateway.subscriptions.transfer(subscription, queue)
     return subscription
 

@@ -44,6 +44,26 @@ class Terms:
     priority: int
 
 
+@dataclass(slots=True)
+class Tally:
+    """What happened so far, for diagnostics (Part 5, 12.15)."""
+
+    modified: int = 0
+    enabled: int = 0
+    disabled: int = 0
+    republish_requests: int = 0
+    republished: int = 0
+    transferred: int = 0
+    transferred_to_same: int = 0
+    publish_requests: int = 0
+    values: int = 0
+    events: int = 0
+    late: int = 0
+    discarded: int = 0
+    overflows: int = 0
+    event_overflows: int = 0
+
+
 class Subscription:
     """One subscription. queue: of the session it belongs to, None when that is gone.
 
@@ -61,6 +81,7 @@ class Subscription:
         self.late = False
         self.late_since = 0.0
         self.terms = terms
+        self.tally = Tally()
         self._expired = expired
         self._ready: deque[Item] = deque()
         self._sent: OrderedDict[int, bytes] = OrderedDict()
@@ -146,6 +167,7 @@ class Subscription:
             elif self.queue is not None and not self.late:
                 self.late = True
                 self.late_since = self._loop.time()
+                self.tally.late += 1
 
     def serve(self) -> None:
         """Sends what there is, or a keep-alive; the rest of it waits for the next request."""
@@ -153,6 +175,7 @@ class Subscription:
         if request is None:
             return
         self.late = False
+        self.tally.publish_requests += 1
         notifications = self._collect() if self.enabled else []
         self._silent = 0
         if not notifications:
@@ -178,6 +201,7 @@ class Subscription:
         self._sent_bytes += len(message)
         while len(self._sent) > SENT_MAX or (self._sent_bytes > SENT_BYTES and len(self._sent) > 1):
             _, dropped = self._sent.popitem(last=False)
+            self.tally.discarded += 1
             self._sent_bytes -= len(dropped)
         self._sequence = 1 if self._sequence == _SEQUENCE_LAST else self._sequence + 1
         request.answer(self.id, tuple(self._sent), message, more=more)
@@ -241,6 +265,8 @@ class Subscription:
             room -= len(taken)
             if not item.waiting:
                 item.triggered = False
+        self.tally.values += len(changes) // 2
+        self.tally.events += len(events) // 2
         notifications = [encoding.data_change(changes, len(changes) // 2)] if changes else []
         if events:
             notifications.append(encoding.event_list(events, len(events) // 2))
@@ -257,6 +283,16 @@ class Subscription:
         return max(room * 3 // 4 - _OVERHEAD_BYTES, 1)
 
     # --- what was sent ---
+
+    @property
+    def silent(self) -> int:
+        """Cycles since it said something."""
+        return self._silent
+
+    @property
+    def unasked(self) -> int:
+        """Cycles since its client asked for something."""
+        return self._unasked
 
     @property
     def available(self) -> list[int]:

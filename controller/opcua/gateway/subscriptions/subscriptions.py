@@ -98,6 +98,11 @@ class Subscriptions:
     def find(self, number: int) -> Subscription | None:
         return self._all.get(number)
 
+    def waiting(self, session: Session) -> int:
+        """Publish requests of the session that wait."""
+        queue = session.held.get(_HELD)
+        return queue.waiting if isinstance(queue, PublishQueue) else 0
+
     # --- come and go ---
 
     def add(self, session: Session, terms: Terms) -> Subscription:
