@@ -69,7 +69,7 @@ async def _send_again(plant: Any, settings: Any, place: Path, span: tuple[int, i
     from controller.followers.influx.targets import target
 
     sink = target(settings)
-    sending = Sending(sink, _Aloud(), batch=settings.batch)
+    sending = Sending(sink, Aloud(), batch=settings.batch)
     try:
         parked = await send_again(plant, place, sending, settings.heartbeat_s, span)
     finally:
@@ -77,7 +77,7 @@ async def _send_again(plant: Any, settings: Any, place: Path, span: tuple[int, i
     return sending.meters.points, parked
 
 
-class _Aloud:
+class Aloud:
     """Tells a person at the terminal what the service would tell the core."""
 
     def trouble(self, kind: str, answer: Any, since_s: float) -> None:
@@ -176,6 +176,6 @@ def _tell(found: dict[str, Any]) -> None:
 
 
 def register(app: typer.Typer) -> None:
-    from controller.cli import recording  # noqa: F401 - adds itself to the reports
+    from controller.cli import parked, recording  # noqa: F401 - they add themselves
 
     app.add_typer(influx, name="influx")

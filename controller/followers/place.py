@@ -6,12 +6,13 @@ what was sent since is sent again, as the same points.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from controller.record.errors import Damaged
 from controller.record.lock import DirectoryLock
@@ -82,7 +83,7 @@ class Place:
         """Raises sqlite3.Error when the disk does not take it: then nothing of it is kept."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            rows = [(hashlib.sha256(one.line.encode()).digest()[:16], *one) for one in parked]
+            rows = [(_digest(one.line), *one) for one in parked]
             self._db.executemany("INSERT OR REPLACE INTO dead VALUES (?, ?, ?, ?)", rows)
             self._db.execute("INSERT OR REPLACE INTO cursor VALUES (1, ?, ?, ?, ?)", (*cursor, state))
             self._db.execute("COMMIT")
@@ -90,26 +91,60 @@ class Place:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
 
-    def dead(self, limit: int = 1000) -> list[Parked]:
-        """The newest dead letters first."""
-        query = "SELECT utc_ns, reason, line FROM dead ORDER BY utc_ns DESC LIMIT ?"
-        return [Parked(*row) for row in self._db.execute(query, (limit,))]
-
-    def dead_count(self) -> int:
-        return int(self._db.execute("SELECT count(*) FROM dead").fetchone()[0])
-
 
 def read_place(data: Path, name: str) -> tuple[Cursor, list[Parked]] | None:
     """Cursor and all dead letters of a follower that may be running; None: there has never been one."""
-    path = data / FOLDER / f"{name}.db"
+    cursor = read_cursor(data, name)
+    return None if cursor is None else (cursor, read_dead(data, name))
+
+
+def read_cursor(data: Path, name: str) -> Cursor | None:
+    """None: there has never been such a follower. Raises Damaged."""
+    rows = _read(data, name, "SELECT journal, events, samples FROM cursor")
+    return Cursor(*rows[0]) if rows else None
+
+
+def read_dead(data: Path, name: str) -> list[Parked]:
+    """All dead letters, the oldest first. Raises Damaged."""
+    return [
+        Parked(*row) for row in _read(data, name, "SELECT utc_ns, reason, line FROM dead ORDER BY utc_ns")
+    ]
+
+
+def dead_count(data: Path, name: str) -> int:
+    """Raises Damaged."""
+    rows = _read(data, name, "SELECT count(*) FROM dead")
+    return int(rows[0][0]) if rows else 0
+
+
+def forget_dead(data: Path, name: str, lines: Iterable[str]) -> int:
+    """Removes these dead letters, also of a follower that is running; how many lie there still.
+
+    Raises sqlite3.Error, and then removes none.
+    """
+    with contextlib.closing(sqlite3.connect(_path(data, name), timeout=5.0)) as db:
+        with db:
+            db.executemany("DELETE FROM dead WHERE digest=?", ((_digest(line),) for line in lines))
+        return int(db.execute("SELECT count(*) FROM dead").fetchone()[0])
+
+
+def _read(data: Path, name: str, query: str) -> list[Any]:
+    """Nothing when there is no such follower."""
+    path = _path(data, name)
     if not path.exists():
-        return None
+        return []
     db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)
     try:
-        row = db.execute("SELECT journal, events, samples FROM cursor").fetchone()
-        dead = [Parked(*one) for one in db.execute("SELECT utc_ns, reason, line FROM dead ORDER BY utc_ns")]
+        return db.execute(query).fetchall()
     except sqlite3.DatabaseError as error:
         raise Damaged(f"{path}: {error}") from error
     finally:
         db.close()
-    return (Cursor(*row), dead) if row else None
+
+
+def _path(data: Path, name: str) -> Path:
+    return data / FOLDER / f"{name}.db"
+
+
+def _digest(line: str) -> bytes:
+    return hashlib.sha256(line.encode("utf-8", "replace")).digest()[:16]

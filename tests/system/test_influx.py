@@ -16,12 +16,16 @@ from pathlib import Path
 
 import pytest
 
+from controller import runtime
+from controller.core.inputs import Note
+from controller.doors.commands import Answer, Commands, Followers
 from controller.followers.influx import sending
 from controller.followers.influx.follower import NAME, behind, follow_influx
+from controller.followers.influx.parked import drop_parked, tell_unparked
 from controller.followers.influx.queries import Queries
 from controller.followers.influx.setup import set_up
 from controller.followers.influx.verify import Agreement, compare
-from controller.followers.place import read_place
+from controller.followers.place import dead_count, read_dead, read_place
 from controller.plant.plant import Plant
 from controller.plant.sinks import Influx
 from controller.record.reader import Reader
@@ -165,6 +169,96 @@ async def test_lines_of_the_wrong_type_are_parked_and_the_rest_is_stored(
     assert len(known[1]) == sum(one.parked for one in found.values()) > 0
     assert all("field type conflict" in one.reason and ",state=" in one.line for one in known[1])
     assert sum(one.rows + one.parked for one in found.values()) == 5 * (len(found) - ("x" in found))
+
+
+async def test_parked_lines_are_shown_and_sent_again_when_what_they_met_is_gone(
+    server: Influxd, writing: Writing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HELOOP_INFLUX_URL", server.url)
+    monkeypatch.setenv("HELOOP_INFLUX_DATABASE", "test")
+    asked = ("influx", "parked", "university", "--data", writing.data)
+    await _post(server, f"sample,tag=x state=1i {T0}")
+    writing.scan(5)
+    async with following(writing.plant, server.settings(), writing.data):
+        await all_sent(writing.data)
+        count = dead_count(writing.data, NAME)
+        said = await asyncio.to_thread(heloop, *asked, "--send-again")
+        assert "0 lines are stored" in said
+        assert "field type conflict" in said
+        assert f"{count} lines are parked" in said
+        assert f"{count} lines are refused still" in said
+        server.query('DROP MEASUREMENT "sample"')
+        said = await asyncio.to_thread(heloop, *asked, "--send-again")
+        assert f"{count} lines are stored" in said
+        assert "the service does not run" in said
+        assert dead_count(writing.data, NAME) == 0
+    assert stored_rows(server) == count  # the rest went with the measurement
+    said = await asyncio.to_thread(
+        heloop, *("influx", "backfill", "university", "--from", "2026-01-05", "--data", writing.data)
+    )
+    assert "points sent again" in said
+    assert {
+        one.parked for one in (await agreement(writing.plant, writing.data, server.settings())).values()
+    } == {0}
+
+
+async def test_dropped_lines_are_told_to_the_core_and_named_as_missing(
+    server: Influxd, writing: Writing, core: Path, notes: list[Note]
+) -> None:
+    await _post(server, f"sample,tag=x state=1i {T0}")
+    writing.scan(2)
+    async with following(writing.plant, server.settings(), writing.data):
+        await all_sent(writing.data)
+        await until(lambda: bool(notes), "the core was not told")
+    assert notes[0].kind == "follower.parked"
+    assert 0 < notes[0].data["lines"] <= dead_count(writing.data, NAME)
+    del notes[:]
+    async with following(writing.plant, server.settings(), writing.data):
+        await until(lambda: bool(notes), "what lies there is told at each start")
+    lines = notes[0].data["lines"]
+    dead = read_dead(writing.data, NAME)
+    assert (notes[0].kind, lines) == ("follower.parked", len(dead))
+    assert drop_parked(writing.data, NAME, dead) == 0
+    assert await tell_unparked(writing.data, NAME, lines, "dropped", "sato")
+    assert (notes[-1].kind, notes[-1].source, notes[-1].data["lines"]) == (
+        "follower.unparked",
+        "influx",
+        lines,
+    )
+    known = read_place(writing.data, NAME)
+    assert known is not None
+    async with Queries(server.settings()) as queries:
+        found = await compare(writing.plant, writing.data, queries, (T0, T0 + 60 * S), *known)
+    assert sum(one.missing for one in found.values()) == lines
+
+
+@pytest.fixture
+def notes() -> list[Note]:
+    return []
+
+
+@pytest.fixture
+async def core(writing: Writing, notes: list[Note]) -> AsyncIterator[Path]:
+    """The core's command socket, as far as followers speak to it."""
+
+    async def submit(request: object) -> Answer:
+        raise AssertionError("nobody asks")
+
+    async def confirm(name: str, events: int | None, samples: int | None) -> Answer:
+        return Answer(True, "", 0, {})
+
+    def query(name: str, args: object) -> dict[str, object]:
+        raise ValueError("it says nothing of itself")
+
+    path = runtime.of(writing.data).commands
+    path.parent.mkdir(parents=True, exist_ok=True)
+    commands = Commands(submit, query, followers=Followers(notes.append, confirm))
+    serving = asyncio.create_task(commands.serve(path))
+    await until(path.exists, "the socket is not there")
+    yield path
+    serving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
 
 
 async def _post(server: Influxd, text: str) -> None:

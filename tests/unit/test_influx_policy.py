@@ -147,7 +147,7 @@ async def test_with_too_many_dead_letters_nothing_more_is_thrown_away() -> None:
     async def sleep(seconds: float) -> None:
         raise Enough
 
-    sending = Sending(Picky(), told, batch=10, dead=100_000, sleep=sleep)
+    sending = Sending(Picky(), told, batch=10, dead=lambda: 100_000, sleep=sleep)
     with pytest.raises(Enough):
         await sending.send([["bad"]])
     assert told.kinds[-1] == "follower.refused"

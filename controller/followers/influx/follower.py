@@ -25,7 +25,7 @@ from controller.followers.influx.service import core_lines, follower_line
 from controller.followers.influx.story import Story
 from controller.followers.influx.targets import target
 from controller.followers.influx.telling import Telling
-from controller.followers.place import Cursor, Parked, read_place
+from controller.followers.place import Cursor, Parked, dead_count, read_cursor, read_dead
 from controller.plant.plant import Plant
 from controller.plant.sinks import Influx
 from controller.record.chain import Entry
@@ -126,13 +126,13 @@ class InfluxSink:
 async def follow_influx(plant: Plant, settings: Influx, data: Path) -> None:
     """Runs until cancelled. Raises InUse, Damaged."""
     core = CoreSocket(runtime.of(data).commands)
-    before = read_place(data, NAME)
     telling = Telling(NAME, f"InfluxDB at {settings.url}", core)
     sink = target(settings)
-    sending = Sending(sink, telling, batch=settings.batch, dead=len(before[1]) if before else 0)
+    sending = Sending(sink, telling, batch=settings.batch, dead=lambda: dead_count(data, NAME))
     follower = InfluxSink(Points(plant, settings.heartbeat_s), sending)
     try:
         async with asyncio.TaskGroup() as tasks:
+            telling.standing(read_dead(data, NAME))
             tasks.create_task(telling.run(), name="telling")
             tasks.create_task(_tell_of_the_service(plant, data, follower, core), name="service")
             tasks.create_task(Recording(plant, data, NAME, follower.take_ledger).run(), name="recording")
@@ -148,17 +148,17 @@ async def _tell_of_the_service(plant: Plant, data: Path, follower: InfluxSink, c
         with contextlib.suppress(CoreAway):  # its missing points are what an outside watchdog waits for
             lines += core_lines(plant.name, await core.status(), at_ns)
         lag_s = (at_ns - follower.behind_ns) / 1e9 if follower.behind_ns else 0.0
-        counts = {**asdict(follower.sending.meters), **behind(data)}
+        counts = {**asdict(follower.sending.meters), **behind(data), "dead": dead_count(data, NAME)}
         follower.service = [*lines, follower_line(plant.name, NAME, counts, lag_s, at_ns)]
         await asyncio.sleep(SERVICE_S)
 
 
 def behind(data: Path) -> dict[str, int]:
     """How many blocks and events of the journal are not saved as sent."""
-    place = read_place(data, NAME)
+    known = read_cursor(data, NAME)
     try:
         with Reader(data) as reader:
-            cursor = place[0] if place and place[0].journal == reader.meta("id") else Cursor("")
+            cursor = known if known and known.journal == reader.meta("id") else Cursor("")
             blocks, events = reader.last_block() - cursor.samples, reader.head().seq - cursor.events
     except RecordError:
         return {"blocks_behind": 0, "events_behind": 0}

@@ -46,14 +46,21 @@ class Tells(Protocol):
 
 
 class Sending:
-    """batch: most lines in a request. dead: how many dead letters there are already."""
+    """batch: most lines in a request. dead: counts the dead letters that there are."""
 
     def __init__(
-        self, target: Target, tells: Tells, *, batch: int, dead: int = 0, sleep: Sleep = asyncio.sleep
+        self,
+        target: Target,
+        tells: Tells,
+        *,
+        batch: int,
+        dead: Callable[[], int] = int,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.meters = Meters()
         self._target, self._tells, self._batch, self._sleep = target, tells, batch, sleep
-        self._dead = dead
+        self._count_dead = dead
+        self._dead = dead()
 
     async def send(self, chunks: Iterable[Sequence[str]]) -> list[Parked]:
         """Returns when every line is stored, or parked and returned.
@@ -133,6 +140,8 @@ class Sending:
             full = Answer(0, f"{self._dead} lines are parked already; the last reason: {answer}")
             self._tells.trouble("follower.refused", full, since_s)
             await self._sleep(HOLD_S)
+            self._dead = self._count_dead()
+        self.meters.held = 0
         one = Parked(time.time_ns(), str(answer), line)
         self._dead += 1
         self.meters.parked += 1

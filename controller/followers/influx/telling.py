@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
@@ -57,6 +58,15 @@ class Telling:
         self._parked += 1
         self._last = one
 
+    def standing(self, dead: Sequence[Parked]) -> None:
+        """What lies there from before, oldest first: the core may not have been told of it."""
+        if dead:
+            text = (
+                f"{len(dead)} lines that {self._where} refused for good lie in followers/{self._name}.db. "
+                f"The last: {dead[-1].reason}"
+            )
+            self._put_parked(text, len(dead), dead[-1])
+
     async def run(self) -> None:
         """Sends what is to be told, until cancelled."""
         while True:
@@ -78,9 +88,11 @@ class Telling:
             f"{self._where} refuses {self._parked} lines for good; they are kept in "
             f"followers/{self._name}.db, the rest goes on. The last: {self._last.reason}"
         )
-        data = {"lines": self._parked, "reason": self._last.reason, "line": self._last.line[:500]}
-        self._put("follower.parked", text, data)
+        self._put_parked(text, self._parked, self._last)
         self._told_s, self._parked, self._last = now_s, 0, None
+
+    def _put_parked(self, text: str, lines: int, last: Parked) -> None:
+        self._put("follower.parked", text, {"lines": lines, "reason": last.reason, "line": last.line[:500]})
 
     def _put(self, kind: str, text: str, data: dict[str, Any]) -> None:
         self._log.warning(text)
