@@ -23,7 +23,7 @@ async def test_suzuki_acknowledges_from_a_phone_at_night(tmp_path: Path) -> None
             "発生中・未確認",
             "設定値",
             "95 % 以上",
-            "最初の処置",
+            "初動対応",
             "ユーザー名",
             "安全機能ではありません",
         ):

@@ -312,10 +312,10 @@ def test_a_reader_of_a_language_that_we_do_not_speak_gets_english() -> None:
 
 NIGHT = Route("night", steps=(Step(("rota",)), Step(("boss",), after_s=600.0)))
 REASONS = {
-    escalation._because(NIGHT, 0): "経路 night の第1段階",
-    escalation._because(NIGHT, 1): "経路 night の第2段階(10分の間、応答なし)",
-    "step 2 of route night again: no answer yet": "経路 night の第2段階を再通知(まだ応答なし)",
-    "digest of route night: 3 alarms in quiet times": "経路 night の通知停止時間帯の警報3件",
+    escalation._because(NIGHT, 0): "通知ルート night の第1段階",
+    escalation._because(NIGHT, 1): "通知ルート night の第2段階(10分間、応答なし)",
+    "step 2 of route night again: no answer yet": "通知ルート night の第2段階を再通知(まだ応答なし)",
+    "digest of route night: 3 alarms in quiet times": "通知ルート night の通知停止時間帯の警報3件",
     "everything in it has returned": "すべて復帰しました",
     "shelved by tanaka": "tanaka が棚上げ",
     "something that is new": "something that is new",

@@ -17,12 +17,12 @@ _UNITS: Final = {"s": "秒", "min": "分", "h": "時間", "d": "日"}
 _JAPANESE: Final = tuple(
     (re.compile(pattern), text)
     for pattern, text in (
-        (r"step (\d+) of route (.+): no answer for (.+)", r"経路 \2 の第\1段階(\3の間、応答なし)"),
-        (r"step (\d+) of route (.+) again: no answer yet", r"経路 \2 の第\1段階を再通知(まだ応答なし)"),
-        (r"step (\d+) of route (.+)", r"経路 \2 の第\1段階"),
-        (r"nobody was on duty in any step of route (.+)", r"経路 \1 のどの段階にも当番がいません"),
-        (r"more alarms of an incident of route (.+)", r"経路 \1 の事象で警報が追加"),
-        (r"digest of route (.+): (\d+) alarms in quiet times", r"経路 \1 の通知停止時間帯の警報\2件"),
+        (r"step (\d+) of route (.+): no answer for (.+)", r"通知ルート \2 の第\1段階(\3間、応答なし)"),
+        (r"step (\d+) of route (.+) again: no answer yet", r"通知ルート \2 の第\1段階を再通知(まだ応答なし)"),
+        (r"step (\d+) of route (.+)", r"通知ルート \2 の第\1段階"),
+        (r"nobody was on duty in any step of route (.+)", r"通知ルート \1 のどの段階にも当番がいません"),
+        (r"more alarms of an incident of route (.+)", r"通知ルート \1 の事象で警報が追加"),
+        (r"digest of route (.+): (\d+) alarms in quiet times", r"通知ルート \1 の通知停止時間帯の警報\2件"),
         (r"everything in it has returned", "すべて復帰しました"),
         (r"acknowledged by (.+)", r"\1 が確認"),
         (r"reset by (.+)", r"\1 がリセット"),
