@@ -189,8 +189,9 @@ class Run:
 
 @dataclass(slots=True)
 class Incident:
-    """One thread. group: the event id of its first-out, '' none. storm: alarms of all kinds, in a flood.
+    """One thread. id: the event that opened it, and when. group: the event id of its first-out, '' none.
 
+    storm: alarms of all kinds, in a flood.
     told: recipient -> worst priority told. opened: addresses that have a thread of it.
     """
 

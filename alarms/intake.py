@@ -28,7 +28,7 @@ from alarms.rota import SECOND_NS
 from alarms.routes import Route, Routes
 from alarms.routing import first_due_ns, route_of
 from alarms.suppression import Suppression
-from alarms.threads import Threads
+from alarms.threads import Threads, name_of
 
 FIRST_START_NS: Final = 900 * SECOND_NS  # older news is not told when the journal is read for the first time
 
@@ -129,7 +129,8 @@ class Intake:
             return
         group = str(event.data.get("incident", ""))
         id_ = str(event.data.get("event", ""))
-        incident = self._threads.place(alarm.id, id_, alarm.priority, group, self.now_ns)
+        place = self._threads.place
+        incident = place(alarm.id, id_, alarm.priority, group, event.utc_ns, self.now_ns)
         entry = self._enter(incident, event, alarm.priority, route, "")
         if entry is not None:
             self._steps.wake(incident.runs[route.name], entry, self.now_ns)
@@ -261,10 +262,12 @@ class Intake:
         if not event.data.get("trunk", True):
             return []
 
+        user = str(event.data.get("user", ""))
+
         def change(entry: Entry) -> None:
             entry.acknowledged, entry.owed = True, False
+            entry.data = {**entry.data, "acknowledged_by": user}
 
-        user = str(event.data.get("user", ""))
         return self._change(
             event.source, change, Cause(Ended.ANSWERED, f"acknowledged by {user or 'somebody'}", user)
         )
@@ -320,7 +323,8 @@ class Intake:
     # --- floods --------------------------------------------------------------------------------------
 
     def _flood_began(self, event: Spoken) -> list[Effect]:
-        incident = self._threads.open(str(event.data.get("event", "")), self.now_ns, storm=True)
+        name = name_of(str(event.data.get("event", "")), event.utc_ns)
+        incident = self._threads.open(name, self.now_ns, storm=True)
         self._threads.flood = incident.id
         return []
 

@@ -163,7 +163,16 @@ def plan(routes: Routes, alarm: Alarm, at_ns: int) -> Plan:
         why = f"it is quiet ({route.quiet}): kept for the digest of {when}"
         step = PlannedStep(1, digest_ns, route.steps[0], tuple(targets(routes, route.steps[0], digest_ns)))
         return Plan(alarm.id, at_ns, route, names, (step,), why, digest_ns)
-    return Plan(alarm.id, at_ns, route, names, tuple(_steps(routes, route, at_ns)))
+    steps = tuple(_steps(routes, route, at_ns))
+    why_not = "" if any(step.told for step in steps) else _nobody(routes, alarm)
+    return Plan(alarm.id, at_ns, route, names, steps, why_not)
+
+
+def _nobody(routes: Routes, alarm: Alarm) -> str:
+    """What happens when no step finds anybody."""
+    if alarm.priority == 1 and routes.trouble:
+        return f"nobody is on duty in any step: priority 1, so {', '.join(routes.trouble)} is told (trouble)"
+    return "nobody is on duty in any step"
 
 
 def _steps(routes: Routes, route: Route, at_ns: int) -> Iterator[PlannedStep]:

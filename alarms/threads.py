@@ -22,6 +22,11 @@ URGENT_WINDOW_NS: Final = 600 * SECOND_NS
 THREAD_NS: Final = 1800 * SECOND_NS  # so long after the last message a thread is gone on with
 
 
+def name_of(event: str, utc_ns: int) -> str:
+    """An incident's id: event ids begin anew with a new journal, mail programs remember for years."""
+    return f"{event}-{utc_ns // SECOND_NS:x}"
+
+
 class Threads:
     """incidents: by id, in the order they were opened. evicted: standing ones forgotten for want of room."""
 
@@ -59,22 +64,26 @@ class Threads:
         """The incident of the flood that is on."""
         return self.incidents.get(self.flood)
 
-    def place(self, alarm: str, event: str, priority: int, group: str, now_ns: int) -> Incident:
-        """Where an announced alarm belongs; opens an incident when it belongs to none."""
+    def place(self, alarm: str, event: str, priority: int, group: str, utc_ns: int, now_ns: int) -> Incident:
+        """Where an announced alarm belongs; opens an incident when it belongs to none.
+
+        event, utc_ns: of the announcement; an incident that it opens is named by them.
+        """
+        opened = name_of(event, utc_ns)
         found = self.grouped_in(group) if group else self.holding(alarm)
         if found is None:
             found = self.holding(alarm) or self.incidents.get(self._sources.get(self.source_of(alarm), ""))
         alone = priority == 1 and self._may_open(now_ns)
         if found is None and not alone and (self.flood or priority == 1):
-            found = self.storm() or self.incidents.get(self._storm) or self.open(event, now_ns, storm=True)
+            found = self.storm() or self.incidents.get(self._storm) or self.open(opened, now_ns, storm=True)
         if found is None and len(self.incidents) >= INCIDENTS_MAX:
             storm = self.incidents.get(self._storm)
             if storm is not None and storm.running:
                 found = storm
             elif not self._evict():
-                found = storm or self.open(event, now_ns, storm=True)
+                found = storm or self.open(opened, now_ns, storm=True)
         if found is None:
-            return self.open(event, now_ns, group=group, urgent=priority == 1)
+            return self.open(opened, now_ns, group=group, urgent=priority == 1)
         if group:
             self._groups[group] = found.id
         return found
@@ -84,9 +93,9 @@ class Threads:
         return len(recent) < URGENT_MAX
 
     def open(
-        self, event: str, now_ns: int, *, group: str = "", storm: bool = False, urgent: bool = False
+        self, name: str, now_ns: int, *, group: str = "", storm: bool = False, urgent: bool = False
     ) -> Incident:
-        incident = Incident(group or event, now_ns, now_ns, group, storm)
+        incident = Incident(name, now_ns, now_ns, group, storm)
         self.incidents[incident.id] = incident
         if group:
             self._groups[group] = incident.id

@@ -55,6 +55,7 @@ def test_whoever_answers_ends_it_and_the_others_hear_who() -> None:
     assert night.heard() == ["ito.mail answered LT-201.HH"]
     assert night.last.because == "acknowledged by bauer"
     assert night.last.items[0].state == "acknowledged"
+    assert night.last.items[0].data["acknowledged_by"] == "bauer"
     night.wait(7200)
     assert night.heard() == []
 

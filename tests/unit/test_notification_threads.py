@@ -100,7 +100,15 @@ def test_what_still_stands_when_its_cause_is_over_speaks_in_the_same_thread() ->
     night.event("incident.closed", "bag", incident="e1", first="LT-201.HH", members=["LT-201.HH", "TT-301.H"])
     night.event("alarm.announced", "TT-301.H", rearm=True, priority=2, announce="uncovered")
     assert night.heard() == ["sato.mail first LT-201.HH", "sato.mail more TT-301.H"]
-    assert night.last.incident == "e1"
+    assert len({one.message.incident for one in night.told}) == 1
+
+
+def test_a_new_journal_gives_no_id_a_second_time() -> None:
+    """Event ids begin anew with it; mail programs drop a Message-ID that they have seen."""
+    first, second = Night("2026-11-24 03:00"), Night("2026-11-25 03:00")
+    assert first.raises("LT-201.HH") == second.raises("LT-201.HH")
+    assert first.last.id != second.last.id
+    assert first.last.incident != second.last.incident
 
 
 def test_a_second_urgent_alarm_of_a_group_must_be_answered_for_itself() -> None:
