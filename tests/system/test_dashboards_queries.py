@@ -23,6 +23,7 @@ from controller.followers.influx.recording import Recording
 from controller.followers.influx.service import core_lines, follower_line
 from controller.followers.place import Cursor
 from controller.loop import Meters
+from controller.plant.sinks import series_at_most
 from controller.record.journal import Journal
 from controller.record.reader import Reader
 from controller.simulator import ScheduledFault
@@ -142,6 +143,13 @@ def test_every_query_of_every_panel_answers_rows(database: Influxd) -> None:
             empty.append(f"{file}: {title}: {query}")
     assert asked_count > 150
     assert not empty, "\n".join(empty)
+
+
+def test_the_plant_makes_no_more_series_than_check_says(database: Influxd) -> None:
+    plant = university()
+    sizes = (len(plant.tags), len(plant.alarms), len(plant.interlocks) + len(plant.permissives))
+    made = len(database.values("SHOW SERIES"))
+    assert len(plant.tags) < made <= series_at_most(*sizes, len(plant.commands), len(plant.plcs))
 
 
 def test_an_alarm_that_stood_is_an_annotation_with_its_end(database: Influxd) -> None:
