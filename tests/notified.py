@@ -77,7 +77,7 @@ class Plants:
         return self.event("alarm.raised", alarm, text, announce="raised", incident=event)
 
     def returned(self, alarm: str) -> None:
-        self.event("alarm.returned", alarm)
+        self.event("alarm.returned", alarm, how="returned")
 
 
 class Core:

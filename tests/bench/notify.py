@@ -119,4 +119,5 @@ async def _flood(table: Table, place: Path) -> None:
     table.add(
         "most to one person in a minute, new P1 incidents apart", found.most_a_minute, None, "", target="1"
     )
+    table.add("alarms of priority 1 in no message", len(found.untold), None, "", target="0")
     table.add("raw alarms lost from the journal", found.lost, None, "", target="0")

@@ -6,10 +6,11 @@ Time runs faster: the process is given a clock of its own, and the journal is wr
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ P1_PAGES = 10  # a new P1 incident in so many pages
 class Flood:
     """most_a_minute: letters to one person in any 60 s, the openings of P1 incidents left out.
 
-    urgent: those openings. lost: alarms that were raised and are not in the journal.
+    urgent: those openings. lost: alarms that were raised and are not in the journal. untold: those of
+    priority 1 that stand in no message.
     """
 
     raised: int = 0
@@ -40,6 +42,7 @@ class Flood:
     most_a_minute: int = 0
     urgent: int = 0
     lost: int = 0
+    untold: list[str] = field(default_factory=list)
     lasted_s: float = 0.0
 
 
@@ -73,9 +76,10 @@ async def flood(data: Path, raised: int = RAISED) -> Flood:
                     plants.writing.utc_ns = clock.ns
                     plants.writing.event("service.ticked", "test")
                     await all_told(data)
+        untold = _urgent_raised(data, plants) - _told(data)
         lost = raised - sum(event.kind == "alarm.raised" for event in journalled(data))
         lasted_s = time.monotonic() - started_s
-        return Flood(raised, len(server.got), *_most(data), lost, lasted_s)
+        return Flood(raised, len(server.got), *_most(data), lost, sorted(untold), lasted_s)
     finally:
         plants.close()
 
@@ -92,13 +96,25 @@ def _write(plants: Plants, utc_ns: int, count: int, page: int) -> None:
         return names[place % len(names)]
 
     for place in range(max(0, page - 1) * count, page * count):
-        data: dict[str, Any] = {"event": event_id(place + 1, name(place))}
+        data: dict[str, Any] = {"event": event_id(place + 1, name(place)), "how": "returned"}
         events.append(Event("alarm.returned", name(place), "raw", utc_ns, 0.0, 500, data))
     for place in range(page * count, (page + 1) * count):
         data = {"n": place + 1, "event": event_id(place + 1, name(place)), "announce": "raised"}
-        events.append(Event("alarm.raised", name(place), "raw", utc_ns + 1000, 0.0, 500, data))
+        events.append(Event("alarm.raised", name(place), "raw", utc_ns, 0.0, 500, data))
     plants.writing.utc_ns = utc_ns
     plants.writing.journal.append(events, [], plants.writing.now()).result(30)
+
+
+def _urgent_raised(data: Path, plants: Plants) -> set[str]:
+    urgent = {alarm.id for alarm in plants.plant.alarms if alarm.priority == 1}
+    return {event.source for event in journalled(data, "alarm.raised")} & urgent
+
+
+def _told(data: Path) -> set[str]:
+    """Alarms that stand in a message, by the records that wait for the core."""
+    with contextlib.closing(sqlite3.connect(data / FOLDER / f"{places.NAME}.db")) as db:
+        rows = db.execute("SELECT data FROM records WHERE kind = 'notify.told'").fetchall()
+    return {alarm for row in rows for alarm in json.loads(row[0])["alarms"]}
 
 
 def _most(data: Path) -> tuple[int, int]:

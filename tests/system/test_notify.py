@@ -34,6 +34,7 @@ from tests.notified import (
     until,
 )
 from tests.rooms import a_room
+from tests.system.notify_flood import flood
 from tests.system.notify_kills import Tally, run
 from tests.system.notify_victim import PLANT, victim
 
@@ -366,7 +367,19 @@ async def test_a_port_that_is_taken_costs_the_page_and_no_message(plants: Plants
     assert "links in messages lead nowhere" in journalled(plants.data, "follower.refused")[0].text
 
 
-# --- kills ---------------------------------------------------------------------------------------
+# --- floods and kills ----------------------------------------------------------------------------
+
+
+async def test_a_flood_of_raw_alarms_is_a_letter_a_minute_and_all_of_it_is_in_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten minutes in a few seconds; new P1 incidents come on top. All 28,000 are in the bench."""
+    monkeypatch.setattr(follower, "LOOK_S", 0.02)
+    found = await flood(tmp_path / "flood", raised=6_000)
+    assert found.most_a_minute == 1
+    assert found.lost == 0
+    assert found.untold == []
+    assert 3 * 15 <= found.urgent < found.letters <= found.urgent + 3 * 15
 
 
 async def test_kills_at_random_points_lose_no_message_and_double_only_what_they_met(tmp_path: Path) -> None:

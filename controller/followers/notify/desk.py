@@ -24,6 +24,7 @@ from controller.followers.place import Cursor
 from controller.record.chain import Entry
 
 GIVE_UP_NS: Final = 5 * DAY_NS  # RFC 5321, 4.5.4.1: tried for four to five days
+IDLE_S: Final = 5.0  # a clock that is set back is noticed in a turn
 FORGET_NS: Final = 3_600_000_000_000
 SHOWN: Final = {
     "delivered": "told {recipient} by {way}: {why}",
@@ -49,14 +50,19 @@ class Desk:
         self.cursor, self._state = cursor, state
         self._machine = self._remembered()
         self.troubles, self.test = self._kept()
-        self.turns = 0
+        self._turned_s = 0.0
         self._forgot_ns = 0
         self._full = ""
         self._waits = True  # what an earlier process left is looked at in the first turn
 
     def is_due(self) -> bool:
         """Whether there is anything to do beside new events."""
-        if self._waits or self._post.outcomes() or self.troubles.to_tell() is not None:
+        if (
+            self._waits
+            or time.monotonic() - self._turned_s > IDLE_S
+            or self._post.outcomes()
+            or self.troubles.to_tell() is not None
+        ):
             return True
         pause_s, due_ns, test_ns = self._post.next_s(), self._machine.due_ns, self.test.until_ns
         now_ns = self._now_ns()
@@ -87,7 +93,7 @@ class Desk:
             self._post.settled(one, again.get(one))
         for row, message in zip(begun, messages, strict=True):
             self._post.start(row, message)
-        self.turns += 1
+        self._turned_s = time.monotonic()
         return True
 
     def begin_test(self, to: Sequence[str], receipt_s: float) -> bool:

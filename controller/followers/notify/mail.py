@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import ssl
 import time
 from email.message import EmailMessage
@@ -140,10 +141,15 @@ class MailWay:
             return f"{where} answers {error.code} {reason(error.message)}"
         if isinstance(error, TimeoutError):
             return f"{where} does not answer in time"
-        said = reason(error).removeprefix(
-            f"Error connecting to {self._settings.host} on port {self._settings.port}: "
-        )
-        return f"{where}: {said or type(error).__name__}"
+        return f"{where}: {_said(error)}"
+
+
+def _said(error: Exception) -> str:
+    """Without the address, which stands before it."""
+    cause = error.__cause__
+    if isinstance(cause, OSError) and cause.errno and not isinstance(cause, ssl.SSLError):
+        return os.strerror(cause.errno).lower()
+    return reason(cause or error) or type(error).__name__
 
 
 def _of_recipient(refused: aiosmtplib.SMTPRecipientsRefused) -> Outcome:

@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS cursor (one INTEGER PRIMARY KEY CHECK (one = 1), jour
     events INTEGER NOT NULL, state BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS outbox (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
     recipient TEXT NOT NULL, address TEXT NOT NULL, way TEXT NOT NULL, priority INTEGER NOT NULL,
-    why TEXT NOT NULL, incident TEXT NOT NULL, message BLOB NOT NULL,
+    why TEXT NOT NULL, incident TEXT NOT NULL, alarm TEXT NOT NULL, message BLOB NOT NULL,
     state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
     unwanted TEXT NOT NULL DEFAULT '', put_ns INTEGER NOT NULL, done_ns INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS outbox_open ON outbox (priority, number) WHERE done_ns = 0;
@@ -72,7 +72,10 @@ _ROW: Final = ", ".join(Row._fields)
 
 
 class Logged(NamedTuple):
-    """A message as `heloop notify log` shows it. at_ns: when it left or was ended, else when it was put."""
+    """A message as `heloop notify log` shows it. at_ns: when it left or was ended, else when it was put.
+
+    alarm: the worst that it is about, '' none.
+    """
 
     at_ns: int
     recipient: str
@@ -82,6 +85,7 @@ class Logged(NamedTuple):
     state: str
     attempts: int
     answer: str
+    alarm: str
 
 
 class Receipt(NamedTuple):
@@ -172,8 +176,8 @@ class NotifyPlace:
         """A message waits from now on. One whose id is known is not a new one."""
         self._db.execute(
             "INSERT OR IGNORE INTO outbox"
-            " (id, recipient, address, way, priority, why, incident, message, state, put_ns)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?)",
+            " (id, recipient, address, way, priority, why, incident, alarm, message, state, put_ns)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?)",
             (
                 message.id,
                 message.recipient,
@@ -182,6 +186,7 @@ class NotifyPlace:
                 message.priority,
                 message.why,
                 message.incident,
+                message.items[0].alarm if message.items else "",
                 msgspec.msgpack.encode(message),
                 now_ns,
             ),
@@ -303,8 +308,8 @@ class NotifyPlace:
 def log(data: Path, limit: int = 100) -> list[Logged]:
     """The newest messages of a process that may be running, newest first. Raises Damaged."""
     query = (
-        "SELECT max(put_ns, done_ns), recipient, address, why, incident, state, attempts, reason FROM outbox"
-        " ORDER BY number DESC LIMIT ?"
+        "SELECT max(put_ns, done_ns), recipient, address, why, incident, state, attempts, reason, alarm"
+        " FROM outbox ORDER BY number DESC LIMIT ?"
     )
     return [Logged(*row) for row in _read(data, query, (limit,))]
 
