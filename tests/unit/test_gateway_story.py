@@ -93,6 +93,20 @@ def test_a_refused_acknowledgement_in_the_audit() -> None:
     assert asked("request.refused", **refused | {"args": {"event": "no hex"}})["ConditionEventId"] is None
 
 
+def test_a_write_of_a_command_is_told_as_one_only_when_our_own_door_says_so() -> None:
+    """Whoever else brings such arguments along gets the audit of a command, and breaks nothing."""
+    write = {"action": "command", "target": "C-301.CMD", "door": "opcua"}
+    fields = asked(**write, args={"word": "stop", "written": [5, 1, 2]})
+    assert fields["EventType"] == standard(O.AuditWriteUpdateEventType)
+    assert (fields["OldValue"], fields["NewValue"], fields["AttributeId"]) == (1, 2, 13)
+    assert asked(**write, args={"word": "stop", "written": [5, None, 2]})["OldValue"] is None
+    for junk in (True, [], [5, 1], [99, 1, 2], ["5", 1, 2], [5, "1", 2], {"a": 1}):
+        shown = asked(**write, args={"word": "stop", "written": junk})
+        assert shown["EventType"] == standard(O.AuditUpdateMethodEventType)
+    elsewhere = asked(**write | {"door": ""}, args={"word": "stop", "written": [5, 1, 10**9]})
+    assert elsewhere["EventType"] == standard(O.AuditUpdateMethodEventType)
+
+
 def test_what_is_asked_of_an_interlock_in_the_audit() -> None:
     fields = asked(action="reset", target="I-06", args={})
     assert fields["EventType"] == standard(O.AuditUpdateMethodEventType)

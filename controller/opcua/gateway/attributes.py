@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from asyncua import ua
 
+from controller.opcua.gateway.conditions.story import WRITTEN
 from controller.opcua.gateway.index_range import parse, sliced
 from controller.opcua.gateway.services import Fault, Services, in_turns
 from controller.opcua.gateway.session import Caller
@@ -105,12 +106,13 @@ async def write(gateway: Gateway, session: Session, request: ua.WriteRequest) ->
     for one in asked:
         code, why = 0, ""
         try:
-            await _write(gateway, session, one)
+            await _write(gateway, session, one, entry)
         except Fault as fault:
             code, why = fault.code, str(fault)
+            if not isinstance(fault, Recorded):
+                gateway.audit.write(session, one, _known(gateway, one), code, why, entry)
         codes.append(ua.StatusCode(ua.UInt32(code)))
         said.append(why)
-        gateway.audit.write(session, one, code, why, entry)
     response = ua.WriteResponse(Results=codes)
     if request.RequestHeader.ReturnDiagnostics & ADDITIONAL_INFO and any(said):
         response.DiagnosticInfos = [_diagnostic(why) for why in said]
@@ -121,8 +123,20 @@ def _diagnostic(why: str) -> ua.DiagnosticInfo:
     return ua.DiagnosticInfo(AdditionalInfo=ua.String(why)) if why else ua.DiagnosticInfo()
 
 
-async def _write(gateway: Gateway, session: Session, one: ua.WriteValue) -> None:
-    """Raises Fault with the reason."""
+class Recorded(Fault):
+    """The core refused it and has written that down, from where it is told as an audit event."""
+
+
+def _known(gateway: Gateway, one: ua.WriteValue) -> ua.Variant:
+    """The value that was to be overwritten; null where there is none."""
+    node = gateway.space.find(one.NodeId)
+    if one.AttributeId != _A.Value or not isinstance(node, VariableNode) or node.tag is None:
+        return ua.Variant()
+    return gateway.values.data_value(node.tag).Value or ua.Variant()
+
+
+async def _write(gateway: Gateway, session: Session, one: ua.WriteValue, entry: str) -> None:
+    """Raises Fault with the reason. What reaches the core is recorded there, with old and new value."""
     node = gateway.space.find(one.NodeId)
     if node is None:
         raise Fault(_Codes.BadNodeIdUnknown, "there is no such node")
@@ -143,10 +157,22 @@ async def _write(gateway: Gateway, session: Session, one: ua.WriteValue) -> None
     word = _word(gateway.plant.commands, node, one)
     command = next(each for each in gateway.plant.commands if each.word == node.tag)
     reply = await gateway.orders.request(
-        session.caller, "command", command.name, {"word": word}, "written by an OPC UA client"
+        session.caller,
+        "command",
+        command.name,
+        {"word": word, "audit": entry, WRITTEN: _written(gateway, one)},
+        "written by an OPC UA client",
     )
     if not reply.accepted:
-        raise Fault(reply.code, reply.reason)
+        kind = Recorded if reply.journal_seq else Fault
+        raise kind(reply.code, reply.reason)
+
+
+def _written(gateway: Gateway, one: ua.WriteValue) -> list[Any]:
+    """Built-in type, old and new value, for the journal."""
+    new = one.Value.Value
+    assert new is not None, "checked by its word"
+    return [int(new.VariantType), _known(gateway, one).Value, new.Value]
 
 
 def _word(commands: Sequence[Command], node: VariableNode, one: ua.WriteValue) -> str:

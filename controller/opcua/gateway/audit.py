@@ -146,22 +146,25 @@ class Audit:
         kind = "gateway.login_refused" if one.code else "gateway.login"
         self._keep(kind, one.peer, text, data, always=one.begins)
 
-    def write(self, session: Session, one: ua.WriteValue, code: int, why: str, entry: str) -> None:
-        """A write, done or refused (OPC 10000-5, 6.4.26). Those that reached the core it has recorded."""
-        ending = f" refused: {why}" if code else ""
-        text = f"write of {one.NodeId.to_string()} by {session.caller.user or 'anonymous'}{ending}"
+    def write(
+        self, session: Session, one: ua.WriteValue, known: ua.Variant, code: int, why: str, entry: str
+    ) -> None:
+        """A write that was refused here (OPC 10000-5, 6.4.26); those that reached the core it tells of.
+
+        known: the value that was to be overwritten.
+        """
+        text = f"write of {one.NodeId.to_string()} by {session.caller.user or 'anonymous'} refused: {why}"
         fields = {
             "AttributeId": ua.Variant(int(one.AttributeId), _V.UInt32),
             "IndexRange": ua.Variant(one.IndexRange or "", _V.String),
             "NewValue": one.Value.Value if one.Value is not None and one.Value.Value else ua.Variant(),
-            "OldValue": ua.Variant(),
+            "OldValue": known,
             "ClientUserId": ua.Variant(session.caller.user, _V.String),
             "ClientAuditEntryId": ua.Variant(entry, _V.String),
         }
         self._tell(_ID.AuditWriteUpdateEventType, "Attribute/Write", text, code, fields, one.NodeId)
-        if code:
-            data = {"user": session.caller.user, "role": session.caller.role, "code": code, "door": "opcua"}
-            self._keep("gateway.write_refused", session.caller.user, text, data)
+        data = {"user": session.caller.user, "role": session.caller.role, "code": code, "door": "opcua"}
+        self._keep("gateway.write_refused", session.caller.user, text, data)
 
     # --- how it is told ------------------------------------------------------------------------
 

@@ -1,11 +1,13 @@
-"""What the core says of interlocks, commands, PLCs and itself, asked once a second for everybody.
+"""What the core says of interlocks, commands, PLCs and itself, asked for everybody.
 
-Values of tags come by the feed; these are few, change seldom, and the core answers them from memory.
+It is asked when the journal has something new, since that is when they change, and once a second for what
+only passes (times left, counts). Values of tags come by the feed; these are few, and answered from memory.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -18,6 +20,7 @@ from controller.opcua.gateway.space.types import BYPASS_STATES, DEMANDS, INTERLO
 from controller.opcua.gateway.values import Values
 
 PERIOD_S: Final = 1.0
+GAP_S: Final = 0.2  # between two questions, also in a storm of events: the core has other things to do
 _V: Final = ua.VariantType
 _Codes: Final = ua.StatusCodes
 Row = Mapping[str, Any]
@@ -34,16 +37,23 @@ class Picture:
         self._at = datetime.now(UTC)
         self._until_s = 0.0
         self.gateway: Callable[[], Mapping[str, int]] = dict  # counts of the gateway itself, by part
-        self.watchers: list[Callable[[], None]] = []
 
     async def follow(self) -> None:
-        while True:
-            reply = await self._orders.query("status")
-            if reply.accepted:
-                self.take(dict(reply.data))
-            for watcher in self.watchers:
-                watcher()
-            await asyncio.sleep(PERIOD_S)
+        """Runs until cancelled."""
+        news = asyncio.Event()
+        unwatch = self._values.watch_journal(lambda _: news.set())
+        try:
+            while True:
+                news.clear()
+                reply = await self._orders.query("status")
+                if reply.accepted:
+                    self.take(dict(reply.data))
+                await asyncio.sleep(GAP_S)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(PERIOD_S - GAP_S):
+                        await news.wait()
+        finally:
+            unwatch()
 
     def take(self, status: dict[str, Any]) -> None:
         """The core's answer to `status`."""

@@ -19,6 +19,7 @@ from controller.opcua.gateway.conditions.notifiers import SERVER
 from controller.opcua.gateway.conditions.snapshot import FALSE, NOTHING, TRUE, VT, at, duration, text
 from controller.opcua.gateway.conditions.status import code_named
 from controller.opcua.gateway.event import PlantEvent
+from controller.opcua.gateway.orders import DOOR
 from controller.opcua.gateway.space.names import of_plant, standard
 from controller.record.chain import Entry
 
@@ -26,6 +27,8 @@ _O: Final = ua.ObjectIds
 SILENT: Final = ("interlock.window", "alarm.", "alarms.", "gateway.")  # long, or told by somebody else
 SYSTEM: Final = ("link.", "quality.", "epoch.", "service.", "clock.", "record.", "journal.", "retention.")
 SUPERVISOR: Final = "supervisor"
+_NUMBERS: Final = frozenset(range(int(VT.Boolean), int(VT.Double) + 1))
+WRITTEN: Final = "written"  # of a request's arguments: it was a Write of a node
 # What a person's action amounts to: event type and method name, with the method's id on its type.
 CONDITION_AUDITS: Final[Mapping[str, tuple[int, str, int]]] = {
     Action.ACKNOWLEDGE: (
@@ -135,21 +138,45 @@ class Story:
             path = source.Identifier
             own = action in METHODS and isinstance(path, str)
             method = of_plant(f"{path!s}/{name}") if own else ua.NodeId()
-        accepted = entry.kind == "request.accepted"
+        accepted, written = entry.kind == "request.accepted", _written(data)
+        if written:
+            return self._write(entry, source, accepted=accepted, written=written)
         fields = {
             **_common(entry, kind, source, f"Method/{name}"),
-            "ActionTimeStamp": at(entry.utc_ns),
-            "Status": TRUE if accepted else FALSE,
-            "ServerId": self._server,
-            "ClientAuditEntryId": ua.Variant(str(data.get("args", {}).get("audit", "")), VT.String),
-            "ClientUserId": ua.Variant(str(data.get("user", "")), VT.String),
+            **self._of_audit(entry, accepted=accepted),
             "MethodId": ua.Variant(method, VT.NodeId),
-            "StatusCodeId": ua.Variant(ua.StatusCode(ua.UInt32(_status(data, accepted))), VT.StatusCode),
             "InputArguments": ua.Variant(_inputs(data), VT.Variant, is_array=True),
         }
         if of_alarm:
             _of_condition(fields, action, data)
         return PlantEvent(standard(kind), fields, frozenset({SERVER}), audience=SUPERVISOR)
+
+    def _write(
+        self, entry: Entry, source: ua.NodeId, *, accepted: bool, written: tuple[int, float | None, float]
+    ) -> PlantEvent:
+        """A command that was asked for by a Write of its word: type, old and new value (Part 5, 6.4.26)."""
+        kind, (number, old, new) = _O.AuditWriteUpdateEventType, written
+        fields = {
+            **_common(entry, kind, source, "Attribute/Write"),
+            **self._of_audit(entry, accepted=accepted),
+            "AttributeId": ua.Variant(int(ua.AttributeIds.Value), VT.UInt32),
+            "IndexRange": ua.Variant("", VT.String),
+            "NewValue": ua.Variant(new, VT(number)),
+            "OldValue": ua.Variant() if old is None else ua.Variant(old, VT(number)),
+        }
+        return PlantEvent(standard(kind), fields, frozenset({SERVER}), audience=SUPERVISOR)
+
+    def _of_audit(self, entry: Entry, *, accepted: bool) -> dict[str, ua.Variant]:
+        """The fields of AuditEventType (Part 5, 6.4.3)."""
+        data = entry.data
+        return {
+            "ActionTimeStamp": at(entry.utc_ns),
+            "Status": TRUE if accepted else FALSE,
+            "ServerId": self._server,
+            "ClientAuditEntryId": ua.Variant(str(data.get("args", {}).get("audit", "")), VT.String),
+            "ClientUserId": ua.Variant(str(data.get("user", "")), VT.String),
+            "StatusCodeId": ua.Variant(ua.StatusCode(ua.UInt32(_status(data, accepted))), VT.StatusCode),
+        }
 
 
 def _common(entry: Entry, kind: int, source: ua.NodeId, name: str) -> dict[str, ua.Variant]:
@@ -189,6 +216,17 @@ def _of_condition(fields: dict[str, ua.Variant], action: str, data: Mapping[str,
         fields["Comment"] = text(comment)
     if action == Action.SHELVE:
         fields["ShelvingTime"] = duration(float(args["for_s"])) if _is_number(args.get("for_s")) else NOTHING
+
+
+def _written(data: Mapping[str, Any]) -> tuple[int, float | None, float] | None:
+    """Built-in type, old and new value of a Write; None for what is none, whatever others may bring along."""
+    if data.get("door") != DOOR:
+        return None
+    match data.get("args", {}).get(WRITTEN):
+        case [int(number), None | int() | float() as old, int() | float() as new] if number in _NUMBERS:
+            return number, old, new
+        case _:
+            return None
 
 
 def _bytes(hexadecimal: str) -> bytes | None:
