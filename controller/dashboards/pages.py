@@ -248,7 +248,7 @@ def recording(page: Page, plant: Plant, queries: Queries) -> None:
             f'SELECT last("{field}") FROM "recording" WHERE {queries.where(*every, span=OF_DAYS)}',
             alias=field,
         )
-        page.put(number(page.say(title), [one], link=link), 6, 6)
+        page.put(number(page.say(title), [one], link=link), 5, 6)
     late: list[dict[str, Any]] = [{"color": REST, "value": None}, {"color": PRIORITY[2], "value": 60}]
     lag = [queries.now("service", "lag_s", ["\"part\" = 'follower'"], function="max")]
     page.put(
@@ -259,9 +259,12 @@ def recording(page: Page, plant: Plant, queries: Queries) -> None:
             colours=late,
             link=link,
         ),
-        6,
+        4,
         6,
     )
+    some: list[dict[str, Any]] = [{"color": REST, "value": None}, {"color": PRIORITY[3], "value": 1}]
+    dead = [queries.now("service", "dead", ["\"part\" = 'follower'"], function="max")]
+    page.put(number(page.say("Parked lines"), dead, colours=some, link=link), 4, 6)
     where = queries.where("\"tag\" != 'all'", span=OF_DAYS)
     worst = target(
         f'SELECT last("completeness") AS "completeness", last("gap_s") AS "gap_s", last("gaps") AS "gaps"'
@@ -309,3 +312,6 @@ def service(page: Page, plant: Plant, queries: Queries) -> None:
         }
     ]
     page.put(panel, 12, 8)
+    kinds = '"kind" =~ /^notify\\.(delivered|failed|given_up|withdrawn|nobody|unreachable)$/'
+    told = [queries.rows("event", ("kind", "subject", "text"), [kinds])]
+    page.put(table(page.say("Messages to people"), told, link=link), 24, 10)

@@ -42,6 +42,8 @@ JAPANESE: Final = {
     "Gaps": "欠測",
     "Rows recorded": "記録行数",
     "Behind the journal": "ジャーナルからの遅れ",
+    "Parked lines": "保留された行",
+    "Messages to people": "通知の送達",
     "Step of the core": "コアの処理時間",
     "Changes received": "受信した変化数",
     "Values that are not Good": "品質がGoodでない値",

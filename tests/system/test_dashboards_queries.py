@@ -21,9 +21,11 @@ from controller.followers.influx.follower import Points
 from controller.followers.influx.lines import body
 from controller.followers.influx.recording import Recording
 from controller.followers.influx.service import core_lines, follower_line
+from controller.followers.influx.story import Story
 from controller.followers.place import Cursor
 from controller.loop import Meters
 from controller.plant.sinks import series_at_most
+from controller.record.chain import Entry
 from controller.record.journal import Journal
 from controller.record.reader import Reader
 from controller.simulator import ScheduledFault
@@ -67,6 +69,7 @@ def filled(folder: Path) -> Iterator[Influxd]:
             while (page := pages.next(cursor)) is not None:
                 write(server, list(chain.from_iterable(points.of(page))))
                 cursor = page.after(cursor)
+        write(server, told_to_people())
         write(server, of_the_service(folder / "data"))
         write(server, Recording(university(), folder / "data", "influx", list).lines(time.time_ns()))
         yield server
@@ -76,6 +79,17 @@ def filled(folder: Path) -> Iterator[Influxd]:
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
     with filled(tmp_path_factory.mktemp("hour")) as server:
         yield server
+
+
+def told_to_people() -> list[str]:
+    """What the notifier says; nobody is told in the simulated hour."""
+    data = {"message": 1, "address": "sato", "way": "mail", "reason": "refused"}
+    entries = [
+        Entry(10**6 + number, f"notify.{word}", "sato", f"message 1 {word}", time.time_ns(), 0.0, data=data)
+        for number, word in enumerate(("failed", "given_up"))
+    ]
+    story = Story(university())
+    return [line for entry in entries for line in story.take(entry)]
 
 
 def of_the_service(data: Path) -> list[str]:
@@ -101,7 +115,7 @@ def of_the_service(data: Path) -> list[str]:
         }
         at_ns = now_ns - (29 - number) * 10_000_000_000
         found += core_lines("university", status, at_ns)
-        found.append(follower_line("university", "influx", {"points": 1_000 * number}, 0.5, at_ns))
+        found.append(follower_line("university", "influx", {"points": 1_000 * number, "dead": 0}, 0.5, at_ns))
     return found
 
 
