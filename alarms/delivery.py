@@ -206,7 +206,7 @@ class Delivery:
         return effects
 
     def _unreachable(self, unreachable: Unreachable, reason: str) -> list[Effect]:
-        """Nobody at any address: the next step does not wait."""
+        """Nobody at any address."""
         message, route = unreachable.out.message, unreachable.out.route
         text = f"{message.recipient} cannot be reached at any address: {reason}"
         effects: list[Effect] = [
@@ -214,7 +214,7 @@ class Delivery:
         ]
         incident = self._threads.incidents.get(message.incident)
         if message.why in CALLS and incident is not None:
-            self._steps.hurry(incident, route, self._now_ns)
+            effects += self._steps.unreachable(incident, route, message.recipient, self._now_ns)
         return effects
 
     # --- state ---------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class Escalation:
     def __init__(self, routes: Routes, post: Post) -> None:
         self._routes = routes
         self._post = post
-        self.branches = {route.name: route for route in all_routes(routes)}
+        self.branches = {route.name: route for route in all_routes(routes) if route.steps}
         self.digests: dict[str, Digest] = {}
         self.not_told = NotTold()
 
@@ -120,21 +120,26 @@ class Escalation:
         return round(route.steps[number].after_s * SECOND_NS) if number < len(route.steps) else None
 
     def _nobody(self, incident: Incident, run: Run, route: Route, now_ns: int) -> list[Effect]:
-        """The steps are over and no one was on duty: of a priority 1, those in `trouble` are told."""
+        """The steps are over and no one was on duty."""
         if run.reached:
             return []
         because = f"nobody was on duty in any step of route {route.name}"
         effects: list[Effect] = [
             Note("notify.nobody", route.name, because, {"incident": incident.id, "alarms": len(run.calls)})
         ]
-        if run.urgent:
-            told = [
-                Target(person, addresses_of(person, ()))
-                for person in (recipient_named(self._routes, name) for name in self._routes.trouble)
-                if person is not None
-            ]
-            effects += self._tell(incident, run, told, Why.ESCALATED, because, now_ns)
-        return effects
+        return effects + self._last_resort(incident, run, because, now_ns)
+
+    def _last_resort(self, incident: Incident, run: Run, because: str, now_ns: int) -> list[Effect]:
+        """Of a priority 1 that reaches nobody, those in `trouble` are told."""
+        if not run.urgent:
+            return []
+        people = [recipient_named(self._routes, name) for name in self._routes.trouble]
+        told = [
+            Target(person, addresses_of(person, ()))
+            for person in people
+            if person is not None and person.name not in run.told
+        ]
+        return self._tell(incident, run, told, Why.ESCALATED, because, now_ns)
 
     def _fresh(self, incident: Incident, run: Run, route: Route, now_ns: int) -> list[Effect]:
         """Whom the steps taken so far mean now, of what has come since they were told."""
@@ -333,13 +338,17 @@ class Escalation:
             effects += self._post.offer(name, draft, now_ns)
         return effects
 
-    def hurry(self, incident: Incident, route: str, now_ns: int) -> bool:
-        """Somebody cannot be reached: the next step comes at once. False: there is none."""
+    def unreachable(self, incident: Incident, route: str, name: str, now_ns: int) -> list[Effect]:
+        """Nobody at any address of a person: when no one else was told, the next step does not wait."""
         run = incident.runs.get(route)
-        if run is None or not run.running or run.due_ns is None:
-            return False
-        run.due_ns = min(run.due_ns, now_ns)
-        return True
+        if run is None or not run.running:
+            return []
+        if any(told[1] >= run.since_ns for other, told in run.told.items() if other != name):
+            return []
+        if run.due_ns is not None:
+            run.due_ns = min(run.due_ns, now_ns)
+            return []
+        return self._last_resort(incident, run, f"{name} cannot be reached at any address", now_ns)
 
     # --- to data and back --------------------------------------------------------------------------------
 

@@ -139,7 +139,7 @@ class Intake:
         """Lists an alarm that does not speak for itself: in the messages of what it belongs to."""
         if incident is None:
             return
-        held = self._threads.entry_of(event.source)
+        held = self._held(event.source)
         if held is not None and event.source in held[0].runs[held[1].route].calls:
             self._again(event)  # people are being told of it already
             return
@@ -215,10 +215,15 @@ class Intake:
 
     # --- what ends it --------------------------------------------------------------------------------
 
+    def _held(self, alarm: str) -> tuple[Incident, Entry] | None:
+        """Its incident and its place there; None also when routes.yaml has no route for it any more."""
+        held = self._threads.entry_of(alarm)
+        return held if held is not None and held[1].route in held[0].runs else None
+
     def _entries(self, alarm: str) -> list[tuple[Incident | None, Entry]]:
         """Where an alarm is listed: its incident, and digests that have not left."""
         found: list[tuple[Incident | None, Entry]] = []
-        held = self._threads.entry_of(alarm)
+        held = self._held(alarm)
         if held is not None:
             found.append(held)
         digests = [one.entries for one in self._steps.digests.values() if alarm in one.entries]
@@ -234,7 +239,7 @@ class Intake:
 
     def _returned(self, event: Spoken) -> list[Effect]:
         how = event.data.get("how")
-        held = self._threads.entry_of(event.source)
+        held = self._held(event.source)
         owed = held is not None and how == Event.RETURNED and self._owed(*held, event.utc_ns)
 
         def change(entry: Entry) -> None:

@@ -374,6 +374,24 @@ def test_who_cannot_be_reached_at_all_does_not_keep_the_next_waiting() -> None:
     assert night.noted("unreachable") == ["ito cannot be reached at any address: 550 no such mailbox"]
 
 
+def test_a_priority_1_that_reaches_nobody_and_has_no_next_step_goes_to_those_in_trouble() -> None:
+    night = Night(routes=with_routes(Route("only sato", steps=(Step(("sato",)),))))
+    night.refusing = {"sato.mail", "sato.chat"}
+    night.raises("LT-201.HH")
+    assert "bauer.mail escalated LT-201.HH" in night.heard()
+    assert night.of(Why.ESCALATED)[0].because == "sato cannot be reached at any address"
+
+
+def test_one_bad_mailbox_does_not_wake_the_next_when_another_was_told() -> None:
+    night = Night(
+        routes=with_routes(Route("two", steps=(Step(("sato", "ito")), Step(("room",), after_s=600))))
+    )
+    night.refusing = {"sato.mail", "sato.chat"}
+    night.raises("LT-201.HH")
+    night.wait(120)
+    assert [line for line in night.heard() if "trouble" not in line] == ["ito.mail first LT-201.HH"]
+
+
 def test_a_dead_server_does_not_pile_up_reminders() -> None:
     night = Night(routes=replace(ROUTES, undeliverable_after_s=1e9))
     night.broken = {"mail", "chat"}
@@ -550,3 +568,16 @@ def test_a_route_with_fewer_steps_does_not_trip_over_old_ones() -> None:
     night.wait(300)
     assert set(night.heard()) == {"sato.mail first LT-201.HH", "sato.mail again LT-201.HH"}
     assert night.noted("dropped") == []
+
+
+def test_an_alarm_whose_route_is_gone_for_good_is_noted_and_trips_nobody_up() -> None:
+    night = Night()
+    night.raises("LT-201.HH", "TT-303.H")
+    night.wait(130)
+    night.restart(replace(ROUTES, routes=(Route("silent"), Route("advice", Match(tags=("none",))))))
+    for kind in ("alarm.acknowledged", "alarm.shelved", "alarm.unshelved"):
+        night.event(kind, "LT-201.HH", user="ito", trunk=True)
+    night.returns("LT-201.HH", "TT-303.H")
+    night.event("alarm.raised", "LT-201.HH", priority=1, withheld="flood")
+    night.wait(24 * 3600)
+    assert "2 alarms not told: no route of routes.yaml fits" in night.noted("not_told")
