@@ -8,6 +8,7 @@ routes.yaml allows it (`link_acknowledges`). It never goes into a log or a recor
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
@@ -114,7 +115,8 @@ class Links:
             incident=incident or event,
             raised_ns=raised_s * SECOND_NS,
             until_ns=until_s * SECOND_NS,
-            id=hashlib.sha256(token.encode()).hexdigest()[:32],
+            # Of what was signed: the same token can be spelt in several ways (unused bits of base64).
+            id=hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:32],
         )
 
     def form(self, link: Link, nonce: str, until_ns: int) -> str:

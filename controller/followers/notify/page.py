@@ -35,6 +35,7 @@ from controller.followers.notify.trend import trend
 from controller.followers.notify.wording import alarm_of, plain, tag_of
 from controller.followers.notify.words import Words
 from controller.plant.plant import Plant
+from controller.record.errors import RecordError
 
 BODY_MAX: Final = 8_192
 BODY_S: Final = 10.0
@@ -248,7 +249,7 @@ class Page:
             now_ns=now_ns,
             nonce=secrets.token_urlsafe(12),
             picture=await self._picture(link, now_ns),
-            told=rooms.told(link.incident),
+            told=self._told(link.incident),
             answer=answer,
             away=self._core.about() is None,
             form=rooms.links.form(link, fresh, now_ns + FORM_S * 1_000_000_000) if waits else "",
@@ -271,6 +272,14 @@ class Page:
             return await asyncio.to_thread(
                 trend, self._rooms.data, self._rooms.plant, tag.name, now_ns, link.raised_ns
             )
+
+    def _told(self, incident: str) -> Sequence[Told]:
+        """Nobody when the list cannot be read: the alarm itself matters more."""
+        try:
+            return self._rooms.told(incident)
+        except RecordError as error:
+            log.error("who has been told is not known", why=str(error))
+            return ()
 
     def _answered(self, view: PageView, status: int) -> web.Response:
         values = {name: getattr(view, name) for name in PageView.__slots__}
@@ -305,7 +314,7 @@ async def serving(rooms: Rooms, host: str, port: int) -> AsyncIterator[int]:
 
 @web.middleware
 async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Errors without an address in them; aiohttp's own pages for what is no page of ours."""
+    """What is no page of ours, and who does not go on talking."""
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -313,6 +322,3 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
         raise
     except TimeoutError:
         return web.Response(status=408, headers=HEADERS)
-    except Exception as error:  # noqa: BLE001 - told without the request's address, which is a link
-        log.error("the page failed", why=f"{type(error).__name__}: {error}")
-        return web.Response(status=500, text="error\n", headers=HEADERS)

@@ -25,6 +25,17 @@ from controller.followers.notify.words import (
 )
 
 FILES: Final = ("letter.html", "letter.txt", "chat.txt", "page.html")
+# What somebody's own template can raise while it is filled in.
+UNUSABLE: Final = (
+    JinjaError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 MESSAGE_FILES: Final = FILES[:3]
 
 
@@ -57,7 +68,7 @@ class Templates:
         if self._theirs is not None and name in self._own:
             try:
                 return self._theirs.get_template(name).render(values)
-            except Exception as error:  # noqa: BLE001 - it is somebody's own program; the message goes out with ours
+            except UNUSABLE as error:
                 self.trouble = _spoken(name, error)
         return self._ours.get_template(name).render(values)
 
@@ -69,7 +80,7 @@ class Templates:
             for values in samples(self._words[language]):
                 try:
                     self._theirs.get_template(name).render(values)
-                except Exception as error:
+                except UNUSABLE as error:
                     raise TemplateError(_spoken(name, error)) from error
 
     def _take(self, folder: Path) -> None:
