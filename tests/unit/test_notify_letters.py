@@ -334,3 +334,11 @@ def test_who_has_it_is_named_only_when_it_was_acknowledged() -> None:
         ("shelved by t", "Somebody has answered."),
     ):
         assert lead in parts(letter(message(Why.ANSWERED, because=said), context()))[0]
+
+
+def test_what_is_over_says_so_briefly() -> None:
+    for why in (Why.ANSWERED, Why.RETURNED):
+        for shown in parts(letter(of_kind(why), context())):
+            assert "LT-201.HH" in shown
+            assert "First action" not in shown
+            assert ("The link works once" in shown) is (why is Why.RETURNED), "it may still wait for somebody"

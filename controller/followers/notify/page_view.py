@@ -118,7 +118,9 @@ def page_view(
     return PageView(
         w=words,
         title=f"P{priority} {row.alarm}",
-        tone="calm" if story.state in {"returned", "acknowledged"} else f"p{min(3, max(1, priority))}",
+        tone="calm"
+        if story.state in {"returned", "acknowledged"} and not story.newer_ns
+        else f"p{min(3, max(1, priority))}",
         mark=f"P{priority}",
         plant=plain(plant.text or plant.name),
         row=row,

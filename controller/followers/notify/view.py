@@ -78,9 +78,11 @@ def view_of(message: Message, context: Context) -> View:
         headline=_title(message, words, main, count),
         lead=_lead(message, context, words),
         plant=plain(plant.text or plant.name),
-        because=because(message, words.language),
+        because="" if message.why in ITSELF else because(message, words.language),
         main=main,
-        help=help_lines(message.items[0].alarm, plant, words) if main is not None else (),
+        help=help_lines(message.items[0].alarm, plant, words)
+        if main is not None and message.why not in OVER
+        else (),
         first_out=_first_out(rows, words, main),
         rows=tuple(others[:ROWS_MAX]),
         more=count - min(len(others), ROWS_MAX) - (main is not None) if rows else 0,
@@ -233,6 +235,8 @@ def _link(message: Message, context: Context, words: Words) -> tuple[str, tuple[
             message=message.id,
         )
     )
+    if message.why is Why.ANSWERED:
+        return address, ()
     notes = [words.of("say", "link_hours", until=words.when(until_ns, context.plant.timezone))]
     if personal:
         notes.append(words.of("say", "link_personal"))
