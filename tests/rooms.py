@@ -26,7 +26,10 @@ async def a_room() -> AsyncIterator[Room]:
     closing = asyncio.Event()
 
     async def answer(request: web.Request) -> web.Response:
-        body = await request.text()
+        try:
+            body = await request.text()
+        except ConnectionResetError:  # who sent it was killed
+            return web.Response(status=400)
         here.seen.append((request.path, dict(request.headers), body))
         status = here.statuses.popleft() if here.statuses else 200
         if status < 0:

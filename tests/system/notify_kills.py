@@ -109,7 +109,7 @@ async def run(
     plants = Plants(place / f"run-{seed}", plant)
     tally = Tally(runs=1, kills=kills)
     try:
-        urgent = [alarm.id for alarm in plant.alarms if alarm.priority == 1]
+        urgent = _urgent(plant)
         draw.shuffle(urgent)
         raised = urgent[: draw.randint(1, 3)]
         mail.faults.extend(draw.choice(FAULTS) for _ in range(draw.randint(0, 4)))
@@ -131,6 +131,12 @@ async def run(
         plants.close()
     shutil.rmtree(plants.data)
     return tally
+
+
+def _urgent(plant: Plant) -> list[str]:
+    """One alarm of priority 1 of each tag that has any: alarms of one tag are one incident."""
+    of_tags = {alarm.id.partition(".")[0]: alarm.id for alarm in plant.alarms if alarm.priority == 1}
+    return sorted(of_tags.values())
 
 
 def _on_their_way(data: Path) -> list[Message]:

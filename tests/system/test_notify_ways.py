@@ -100,7 +100,8 @@ async def test_a_wrong_password_is_told_without_it_and_a_right_one_is_taken_with
 
 
 @pytest.mark.parametrize(
-    ("answer", "final"), [("550 no such mailbox", True), ("450 mailbox busy", False), ("551 moved", True)]
+    ("answer", "final"),
+    [("550 no such mailbox", True), ("450 mailbox busy", False), ("551 moved", True), ("530 log in", False)],
 )
 async def test_a_refused_recipient_has_its_own_result(answer: str, final: bool) -> None:
     async with mail_server() as server, mail_way(server.settings()) as way:

@@ -12,7 +12,6 @@ import os
 import ssl
 import time
 from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
 from typing import Final
 
 import aiosmtplib
@@ -26,6 +25,7 @@ from controller.plant.notification import Mail
 IDLE_S: Final = 10.0
 WHOLE_TIMES: Final = 3.0  # how many timeouts of a single answer a letter may take as a whole
 TOO_LARGE: Final = 552  # RFC 1870, 6.1: to MAIL FROM or the letter, which then goes without its picture
+LOGIN: Final = frozenset({530, 534, 535, 538})  # RFC 4954, 6
 Lost = (aiosmtplib.SMTPException, OSError, TimeoutError, ssl.SSLError, EOFError)
 
 
@@ -52,28 +52,31 @@ class MailWay:
         try:
             async with asyncio.timeout(self._settings.timeout_s * WHOLE_TIMES):
                 connection = await self._connection()
-                try:
-                    await connection.sendmail(
-                        self._settings.sender, [target], letter.as_bytes(policy=SMTP_POLICY)
-                    )
-                except aiosmtplib.SMTPRecipientsRefused as refused:
-                    self._keep(connection)
-                    return _of_recipient(refused)
-                except (aiosmtplib.SMTPDataError, aiosmtplib.SMTPSenderRefused) as refused:
-                    self._keep(connection)
-                    if isinstance(refused, aiosmtplib.SMTPSenderRefused) and refused.code != TOO_LARGE:
-                        raise
-                    return Outcome(False, f"{refused.code} {reason(refused.message)}", refused.code >= 500)
-                except BaseException:
-                    connection.close()
-                    raise
+                with contextlib.ExitStack() as otherwise:
+                    otherwise.callback(connection.close)
+                    outcome = await self._sent(connection, letter, target)
+                    otherwise.pop_all()
+                self._keep(connection)
+                return outcome
         except NoSecret as error:
             return Outcome(False, str(error))
         except Lost as error:
             return Outcome(False, self._lost(error))
         except ValueError as error:  # an address that cannot be sent
             return Outcome(False, reason(error), final=True)
-        self._keep(connection)
+
+    async def _sent(self, connection: aiosmtplib.SMTP, letter: EmailMessage, target: str) -> Outcome:
+        """What the server says of it; raises when it says nothing, or nothing about this letter."""
+        try:
+            await connection.sendmail(self._settings.sender, [target], letter.as_bytes())
+        except aiosmtplib.SMTPRecipientsRefused as refused:
+            return _of(refused.recipients[0])
+        except aiosmtplib.SMTPDataError as refused:
+            return _of(refused)
+        except aiosmtplib.SMTPSenderRefused as refused:
+            if refused.code != TOO_LARGE:
+                raise
+            return _of(refused)
         return DELIVERED
 
     async def probe(self) -> Outcome | None:
@@ -101,8 +104,10 @@ class MailWay:
         while self._idle:
             connection, since_s = self._idle.pop()
             if time.monotonic() - since_s < IDLE_S:
-                with contextlib.suppress(*Lost):
+                with contextlib.ExitStack() as otherwise, contextlib.suppress(*Lost):
+                    otherwise.callback(connection.close)
                     await connection.noop()
+                    otherwise.pop_all()
                     return connection
             connection.close()
         return await self._connected()
@@ -119,11 +124,10 @@ class MailWay:
             username=settings.user or None,
             password=secret(settings.password) if settings.user else None,
         )
-        try:
+        with contextlib.ExitStack() as otherwise:
+            otherwise.callback(connection.close)
             await connection.connect()
-        except BaseException:
-            connection.close()
-            raise
+            otherwise.pop_all()
         return connection
 
     def _keep(self, connection: aiosmtplib.SMTP) -> None:
@@ -152,6 +156,7 @@ def _said(error: Exception) -> str:
     return reason(cause or error) or type(error).__name__
 
 
-def _of_recipient(refused: aiosmtplib.SMTPRecipientsRefused) -> Outcome:
-    one = refused.recipients[0]
-    return Outcome(False, f"{one.code} {reason(one.message)}", one.code >= 500)
+def _of(refused: aiosmtplib.SMTPResponseException) -> Outcome:
+    """A 5xx is final, but for one that asks for another login: that is ours to set right."""
+    final = refused.code >= 500 and refused.code not in LOGIN
+    return Outcome(False, f"{refused.code} {reason(refused.message)}", final)
