@@ -30,6 +30,7 @@ WAITING: Final = ua.StatusCodes.BadWaitingForInitialData
 # A PLC's value that does not fit the type it is shown as: sent as the nearest that does.
 TOO_LARGE: Final = ua.StatusCodes.UncertainEngineeringUnitsExceeded
 SILENCE_S: Final = 5.0  # the feed has a heartbeat each second
+CLOSED: Final = "the service has closed its feed"
 RETRY_S: Final = 0.5
 OTHER_RETRY_S: Final = 5.0  # until the files of the version that the core runs are looked for again
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -215,7 +216,7 @@ class Values:
             except (OSError, frames.FrameError, TimeoutError) as error:
                 why = f"the service's feed is lost: {error or 'silent'}"
             else:
-                why = "the service has closed its feed"
+                why = CLOSED
             self.lose(why)
             await asyncio.sleep(RETRY_S)
 
@@ -265,8 +266,10 @@ class Values:
 
     def lose(self, why: str) -> None:
         """All values become Bad; nothing is done when they are already."""
-        if self.up or self.why_down != why:
+        if self.up and why != CLOSED:
             log.warning("feed lost", why=why)
+        elif self.why_down != why:  # a core that starts after us, or that was stopped, is no trouble of ours
+            log.info("no feed", why=why)
         self.why_down = why
         if not self.up:
             return
