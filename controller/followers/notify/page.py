@@ -15,20 +15,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
+from weakref import WeakValueDictionary
 
 import structlog
 from aiohttp import web
 
-from alarms.routes import Recipient
 from controller import runtime
-from controller.doors.accounts import Account, AccountError
-from controller.doors.logins import Logins, NotLetIn, Why, is_loopback
-from controller.followers.notify.acknowledging import DOOR, Answer, acknowledge
+from controller.doors.logins import Logins, is_loopback
+from controller.followers.notify.acknowledging import Answer, acknowledge
 from controller.followers.notify.context import Picture, Told
 from controller.followers.notify.incident import Story, story_of
 from controller.followers.notify.links import PATH, Link, Links, Unreadable
 from controller.followers.notify.page_door import Door, Pace
+from controller.followers.notify.page_people import People, Record
 from controller.followers.notify.page_view import COMMENT_MAX, PageView, bare_view, page_view
 from controller.followers.notify.templates import Templates
 from controller.followers.notify.trend import trend
@@ -42,7 +42,6 @@ BODY_S: Final = 10.0
 FORM_S: Final = 3_600
 COOKIE: Final = "heloop_form"
 PICTURES_AT_ONCE: Final = 1
-TOLD_EVERY_S: Final = 10.0  # refused logins of one address in the journal
 STATUS: Final = {
     **dict.fromkeys(("wrong", "login", "form", "not_allowed"), 403),
     **dict.fromkeys(("forged", "gone"), 404),
@@ -52,7 +51,6 @@ STATUS: Final = {
     "fault": 500,
     **dict.fromkeys(("busy", "away"), 503),
 }
-NOT_LET_IN: Final = {Why.LOCKED_OUT: "locked_out", Why.BUSY: "busy", Why.UNUSABLE: "fault"}
 HEADERS: Final = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -72,7 +70,6 @@ class Used(Protocol):
 
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Record = Callable[[str, str, str, dict[str, Any]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +99,9 @@ class Page:
         self._rooms = rooms
         self._core = runtime.of(rooms.data)
         self._pace = Pace()
-        self._refused = Pace(per_s=1 / TOLD_EVERY_S, burst=3)
         self._drawing = asyncio.Semaphore(PICTURES_AT_ONCE)
-        self._asked: dict[str, asyncio.Lock] = {}
-        notification = rooms.plant.notification
-        people = notification.routes.recipients if notification is not None else ()
-        self._people = {person.name: person for person in people}
+        self._asked: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._people = People(rooms.plant, rooms.logins, rooms.record)
 
     def routes(self) -> list[web.RouteDef]:
         path = f"{PATH}{{token}}"
@@ -130,13 +124,8 @@ class Page:
         async with asyncio.timeout(BODY_S):
             said = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
         # Two presses of the button, or two people, wait for each other: the second is told of the first.
-        lock = self._asked.setdefault(link.id, asyncio.Lock())
-        try:
-            async with lock:
-                answer = await self._acknowledged(request, link, said)
-        finally:
-            if not lock.locked():
-                self._asked.pop(link.id, None)
+        async with self._asked.setdefault(link.id, asyncio.Lock()):
+            answer = await self._acknowledged(request, link, said)
         story = await asyncio.to_thread(story_of, self._rooms.data, link)
         return await self._page(request, link, story, answer)
 
@@ -149,11 +138,11 @@ class Page:
             return Answer("form")
         if rooms.used.used(link.id):
             return Answer("used")
-        account = await self._person(request, link, said)
+        account = await self._people.account(link, said, self._peer(request))
         if isinstance(account, Answer):
             return account
         comment = plain(said.get("comment", ""), COMMENT_MAX)
-        way = "link of the mail" if self._personal(link) else "link of a message"
+        way = "link of the mail" if self._people.owner(link) else "link of a message"
         answer = await acknowledge(
             self._core.commands, account, link, comment or f"by the {way} to {link.recipient}"
         )
@@ -169,49 +158,13 @@ class Page:
         except sqlite3.Error as error:
             log.error("a link's use is not kept", link=link.id, why=str(error))
 
-    # --- who it is ---------------------------------------------------------------------------------
-
-    def _personal(self, link: Link) -> Recipient | None:
-        """Whose link it is, when it needs no login: by the link, and still by the configuration."""
-        person = self._people.get(link.recipient)
-        if person is None or not link.personal or person.room or not person.link_acknowledges:
-            return None
-        return person if person.user else None
-
-    async def _person(self, request: web.Request, link: Link, said: dict[str, str]) -> Account | Answer:
-        name, password = said.get("account", "").strip(), said.get("password", "")
-        personal = self._personal(link)
-        try:
-            if personal is not None and not name:
-                account = self._rooms.logins.accounts.find(personal.user)
-                return account if account is not None and not account.locked else Answer("login")
-            if not name or not password:
-                return Answer("login")
-            return await self._rooms.logins.by_password(name[:64], password[:256], self._peer(request))
-        except AccountError as error:
-            log.error("the users file cannot be used", why=str(error))
-            return Answer("fault")
-        except NotLetIn as refusal:
-            await self._tell_refused(name, self._peer(request), refusal)
-            return Answer(NOT_LET_IN.get(refusal.why, "wrong"))
-
-    async def _tell_refused(self, name: str, peer: str, refusal: NotLetIn) -> None:
-        """A record of it, though strangers cannot fill the journal."""
-        if not refusal.begins and not self._refused.allows(peer):
-            return
-        user = plain(name, 64)
-        text = f"login of {user} on a message's page from {peer} refused: {refusal.why.value}"
-        text += "; locked out now" if refusal.begins else ""
-        data = {"user": user, "peer": peer, "why": refusal.why.value, "door": DOOR}
-        await self._rooms.record("notify.login_refused", peer, text, data)
+    # --- what is shown -----------------------------------------------------------------------------
 
     def _peer(self, request: web.Request) -> str:
         """Behind a proxy of this machine: the address that it took the request from, the last it names."""
         peer = request.remote or ""
         forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
         return forwarded if self._rooms.behind and forwarded and is_loopback(peer) else peer
-
-    # --- what is shown -----------------------------------------------------------------------------
 
     def _read(self, request: web.Request) -> tuple[Link | None, str]:
         """(link, '') or (None, why not)."""
@@ -223,7 +176,7 @@ class Page:
         return (link, "") if alarm_of(self._rooms.plant, link.alarm) is not None else (None, "gone")
 
     def _words(self, request: web.Request, link: Link | None) -> Words:
-        person = self._people.get(link.recipient) if link is not None else None
+        person = self._people.named(link.recipient) if link is not None else None
         asked = request.headers.get("Accept-Language", "")[:2].lower()
         return self._rooms.templates.words(person.language if person is not None else asked)
 
@@ -240,7 +193,7 @@ class Page:
         waits = not story.acknowledged_by and not over
         cookie = request.cookies.get(COOKIE, "")
         fresh = cookie if len(cookie) == 22 else secrets.token_urlsafe(16)
-        person = self._personal(link)
+        person = self._people.owner(link)
         view = page_view(
             rooms.plant,
             self._words(request, link),
