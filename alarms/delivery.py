@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from alarms.escalation import Escalation
+from alarms.incidents import Incident
 from alarms.intake import FIRST_START_NS, Intake, Spoken
 from alarms.messages import (
     CALLS,
@@ -66,8 +67,9 @@ class Delivery:
         self, routes: Routes, alarms: Mapping[str, Alarm], suppressions: Sequence[Suppression] = ()
     ) -> None:
         self._routes = routes
-        self._threads = Threads(alarms)
-        self._post = Post(routes, self._threads.incidents)
+        incidents: dict[str, Incident] = {}
+        self._post = Post(routes, incidents)
+        self._threads = Threads(alarms, incidents, self._post.holds)
         self._steps = Escalation(routes, self._post)
         self._intake = Intake(routes, alarms, suppressions, self._threads, self._steps)
         self._now_ns = 0
@@ -185,7 +187,7 @@ class Delivery:
         for incident in list(self._threads.incidents.values()):
             old = incident.last_ns + THREAD_NS <= self._now_ns
             over = old and self._threads.idle(incident) and not incident.standing
-            if over and not self._post.holds(incident.id):
+            if over and not self._threads.holds(incident.id):
                 self._threads.forget(incident)
 
     # --- ways that fail ------------------------------------------------------------------------------

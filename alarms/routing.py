@@ -157,8 +157,9 @@ def plan(routes: Routes, alarm: Alarm, at_ns: int) -> Plan:
         return Plan(alarm.id, at_ns, route, names, why_not="the alarm is disabled in the configuration")
     if not route.steps:
         return Plan(alarm.id, at_ns, route, names, why_not=f"route {route.name} has no steps: nobody is told")
-    if is_quiet(routes, route, alarm.priority, at_ns):
-        digest_ns = next_instant_ns(routes, route.digest_min, at_ns)
+    due_ns = first_due_ns(route, at_ns)
+    if is_quiet(routes, route, alarm.priority, due_ns):
+        digest_ns = next_instant_ns(routes, route.digest_min, due_ns)
         when = local(routes, digest_ns).strftime("%Y-%m-%d %H:%M")
         why = f"it is quiet ({route.quiet}): kept for the digest of {when}"
         step = PlannedStep(1, digest_ns, route.steps[0], tuple(targets(routes, route.steps[0], digest_ns)))

@@ -8,7 +8,7 @@ all, and so does what comes when too many are open.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from alarms.incidents import MOVED, Entry, Incident, incident_data, incident_of
@@ -16,6 +16,7 @@ from alarms.model import Alarm
 from alarms.rota import SECOND_NS
 
 INCIDENTS_MAX: Final = 200
+URGENT_ROOM: Final = 200  # beyond it, for incidents of priority 1
 ALARMS_MAX: Final = 50_000  # in all incidents; an alarm is in one of them at most
 URGENT_MAX: Final = 10  # incidents of priority 1 within the window; what comes beyond is one for all
 URGENT_WINDOW_NS: Final = 600 * SECOND_NS
@@ -28,11 +29,17 @@ def name_of(event: str, utc_ns: int) -> str:
 
 
 class Threads:
-    """incidents: by id, in the order they were opened. evicted: standing ones forgotten for want of room."""
+    """incidents: by id, in the order they were opened. evicted: forgotten for want of room.
 
-    def __init__(self, alarms: Mapping[str, Alarm]) -> None:
+    holds: whether something of an incident is still to leave or to arrive.
+    """
+
+    def __init__(
+        self, alarms: Mapping[str, Alarm], incidents: dict[str, Incident], holds: Callable[[str], bool]
+    ) -> None:
+        self.holds = holds
         self._alarms = alarms
-        self.incidents: dict[str, Incident] = {}
+        self.incidents = incidents
         self.flood = ""
         self.evicted = 0
         self.alarms = 0
@@ -75,18 +82,20 @@ class Threads:
             found = self.holding(alarm) or self.incidents.get(self._sources.get(self.source_of(alarm), ""))
         alone = priority == 1 and self._may_open(now_ns)
         if found is None and not alone and (self.flood or priority == 1):
-            found = self.storm() or self.incidents.get(self._storm) or self.open(opened, now_ns, storm=True)
-        if found is None and len(self.incidents) >= INCIDENTS_MAX:
-            storm = self.incidents.get(self._storm)
-            if storm is not None and storm.running:
-                found = storm
-            elif not self._evict():
-                found = storm or self.open(opened, now_ns, storm=True)
+            found = self._one_for_all(opened, now_ns)
+        if found is None and not self._room(URGENT_ROOM if alone else 0):
+            found = self._one_for_all(opened, now_ns)
         if found is None:
             return self.open(opened, now_ns, group=group, urgent=priority == 1)
         if group:
             self._groups[group] = found.id
         return found
+
+    def _one_for_all(self, name: str, now_ns: int) -> Incident:
+        """The incident of the flood, or one of our own that goes on until it is answered."""
+        storm = self.incidents.get(self._storm)
+        running = storm if storm is not None and storm.running else None
+        return self.storm() or running or self.open(name, now_ns, storm=True)
 
     def _may_open(self, now_ns: int) -> bool:
         recent = [one for one in self._urgent_ns if one > now_ns - URGENT_WINDOW_NS]
@@ -136,16 +145,28 @@ class Threads:
                 del index[name]
 
     def idle(self, incident: Incident) -> bool:
+        """Nobody has to answer anything in it."""
         return not incident.running and incident.id != self.flood
 
-    def _evict(self) -> bool:
-        """Makes room by forgetting the oldest incident about which nothing is to be done."""
-        for incident in self.incidents.values():
-            if self.idle(incident):
-                self.evicted += 1
-                self.forget(incident)
-                return True
-        return False
+    def _room(self, more: int) -> bool:
+        """Whether one more may be open; if need be the one that has rested longest is forgotten."""
+        if len(self.incidents) < INCIDENTS_MAX + more:
+            return True
+        storm = self.incidents.get(self._storm)
+        if storm is not None and storm.running and not more:
+            return False  # not one by one while it lasts
+        resting = (one for one in self.incidents.values() if self._resting(one))
+        oldest = min(resting, key=lambda one: one.last_ns, default=None)
+        if oldest is None:
+            return False
+        self.evicted += 1
+        self.forget(oldest)
+        return True
+
+    def _resting(self, incident: Incident) -> bool:
+        """Nothing is due in it, and nothing of it is on its way."""
+        due = any(run.next_ns() is not None for run in incident.runs.values())
+        return not due and incident.id not in {self.flood, self._storm} and not self.holds(incident.id)
 
     # --- to data and back -------------------------------------------------------------------------------
 

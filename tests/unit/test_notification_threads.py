@@ -282,6 +282,19 @@ def test_incidents_about_which_nothing_is_to_be_done_make_room() -> None:
     assert night.machine.counters["incidents_evicted"] == 20
 
 
+def test_alarms_that_nobody_ever_answers_do_not_use_up_the_room() -> None:
+    """A list full of old alarms must not make a new urgent one part of something else."""
+    night = alone(killed=False)
+    for n in range(INCIDENTS_MAX + 50):
+        night.raises(f"TT-{n:05d}.H")
+        night.wait(61)
+    night.heard()
+    night.raises("PT-00001.HH")
+    assert night.heard() == ["sato.mail first PT-00001.HH"]
+    assert night.last.opens
+    assert night.machine.counters["incidents"] <= INCIDENTS_MAX + 1
+
+
 # --- ways that fail -------------------------------------------------------------------------------
 
 
