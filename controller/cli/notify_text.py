@@ -139,4 +139,5 @@ def logged_line(row: Any, columns: int | None) -> str:
     """A line of `heloop notify log`."""
     tries = f" after {row.attempts} tries" if row.attempts > 1 else ""
     answer = f": {row.answer}" if row.answer else ""
-    return cut(f"{at(row.at_ns)}  {row.address:20} {row.why:10} {row.state}{tries}{answer}", columns)
+    what = f"{row.why:9} {row.alarm:16}".rstrip()
+    return cut(f"{at(row.at_ns)}  {row.address:20} {what:27} {row.state}{tries}{answer}", columns)

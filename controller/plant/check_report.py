@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from alarms.routes import Routes
+from alarms.routing import route_of
 from controller.plant.config import Loaded
 from controller.plant.plant import Plant
 from controller.plant.problems import Problem
@@ -34,6 +36,8 @@ def check_text(loaded: Loaded) -> str:
     lines.append(f"{', '.join(parts).replace('plc', 'PLC')}: {verdict}")
     if loaded.plant is not None and loaded.plant.influx is not None:
         lines.append(_series(loaded.plant))
+    if loaded.plant is not None and loaded.plant.notification is not None:
+        lines.append(_told(loaded.plant, loaded.plant.notification.routes))
     return "\n".join(lines)
 
 
@@ -43,6 +47,13 @@ def _series(plant: Plant) -> str:
     most = series_at_most(*sizes, len(plant.commands), len(plant.plcs))
     said = f"InfluxDB at {plant.influx.url if plant.influx else ''}: at most {most:,} series"
     return f"{said}; that is many: give influxd memory" if most > SERIES_MANY else said
+
+
+def _told(plant: Plant, routes: Routes) -> str:
+    """How many alarms reach somebody: a route too few is seen here."""
+    ways = [route_of(routes, alarm) for alarm in plant.alarms]
+    told = sum(route is not None and bool(route.steps) for route in ways)
+    return f"routes.yaml: somebody is told of {told} of {len(ways)} alarms, and of all of priority 1"
 
 
 def _entry(problem: Problem) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from typer.testing import CliRunner
 from controller import runtime
 from controller.cli import app
 from controller.cli.configure import plant_texts
+from controller.cli.notify_text import logged_line
 from controller.cli.serve import follower_child
+from controller.followers.notify.place import Logged
 from controller.plant.config import find_plant, load
 from tests.unit.route_texts import FILES, NOW, ROUTES, changed_files, write_routes
 
@@ -143,6 +145,15 @@ def test_a_test_to_nobody_names_who_there_is(tmp_path: Path) -> None:
 def test_a_log_of_nothing_says_so(tmp_path: Path) -> None:
     assert "nobody was told of anything yet" in heloop("notify", "log", "--data", str(tmp_path))
     assert heloop("notify", "log", "--data", str(tmp_path), "--json") == "[]\n"
+
+
+def test_a_line_of_the_log_says_when_to_whom_what_of_which_alarm_and_what_became_of_it() -> None:
+    row = Logged(
+        1_795_475_186 * 10**9, "sato", "sato.mail", "first", "1", "given_up", 3, "550 no", "LT-201.HH"
+    )
+    assert logged_line(row, None) == (
+        "2026-11-23 23:06:26  sato.mail            first     LT-201.HH         given_up after 3 tries: 550 no"
+    )
 
 
 def test_a_secret_that_is_not_there_ends_the_follower_and_the_service_before_anything_starts(

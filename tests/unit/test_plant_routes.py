@@ -15,6 +15,7 @@ from alarms.rota import on_duty
 from alarms.routes import Address, Route, Routes, Stop, Way
 from controller.followers.notify.settings import BadSettings, settings_of
 from controller.plant.build import addresses
+from controller.plant.check_report import check_text
 from controller.plant.config import find_plant, load
 from controller.plant.notification import Notification
 from controller.plant.plant import ROTAS, Plant
@@ -117,6 +118,15 @@ def test_the_hash_of_the_plant_is_that_of_its_routes_and_calendars_too(tmp_path:
     }
     assert len(hashes) == 3
     assert plant_with(tmp_path / "d").text_hash in hashes
+
+
+def test_check_says_how_many_alarms_reach_somebody(tmp_path: Path) -> None:
+    found = loaded(tmp_path)
+    assert found.plant is not None
+    count = len(found.plant.alarms)  # LT-201.LL is for nobody
+    assert check_text(found).splitlines()[-1] == (
+        f"routes.yaml: somebody is told of {count - 1} of {count} alarms, and of all of priority 1"
+    )
 
 
 # --- calendars -------------------------------------------------------------------------------
