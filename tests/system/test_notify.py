@@ -249,6 +249,22 @@ async def test_a_full_disk_holds_messages_back_and_loses_none(
     assert max(Counter((got.recipient, got.id) for got in server.got).values()) == 1
 
 
+async def test_receipts_wait_for_a_core_that_is_away_and_what_found_no_room_is_counted(
+    plants: Plants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "RECORDS_MAX", 3)
+    async with mail_server() as server, following(plants, notification(server.settings())):
+        plants.raised("LT-201.HH")
+        plants.raised("LSHH-203.ON")
+        await server.until(4)
+        await all_told(plants.data)
+        async with a_core(plants):
+            await told_of(plants, "notify.records_lost")
+    assert kinds(plants)["notify.delivered"] == 3
+    [lost] = journalled(plants.data, "notify.records_lost")
+    assert lost.data["records"] == 5  # four messages were also told of when they were decided on
+
+
 # --- it watches itself ---------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -35,18 +35,23 @@ SHOWN: Final = {
 
 
 class Desk:
-    """fresh: makes a machine that knows nothing yet. state: what `load` of the place gave, for the cursor."""
+    """fresh: makes a machine that knows nothing yet. people: names of routes.yaml's recipients.
+
+    state: what `load` of the place gave, for the cursor.
+    """
 
     def __init__(
         self,
         place: NotifyPlace,
         post: Post,
         fresh: Callable[[], Delivery],
+        people: Collection[str],
         cursor: Cursor,
         state: bytes,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._place, self._post, self._fresh, self._now_ns = place, post, fresh, now_ns
+        self._people = people
         self.cursor, self._state = cursor, state
         self._machine = self._remembered()
         self.troubles, self.test = self._kept()
@@ -186,7 +191,8 @@ class Desk:
                     self._place.record(kind, source, text, data)
 
     def _tested(self, event: Entry, now_ns: int) -> list[Effect]:
-        effects = self._machine.test([str(one) for one in event.data["to"]], now_ns)
+        to = [str(one) for one in event.data["to"] if one in self._people]
+        effects = self._machine.test(to, now_ns)
         self.test.came_back([one.message.id for one in effects if isinstance(one, Send)])
         return effects
 

@@ -97,6 +97,7 @@ async def follow_notify(
             place,
             post,
             lambda: Delivery(settings.routes, known, plant.suppressions),
+            {one.name for one in settings.routes.recipients},
             *place.load(str(reader.meta("id"))),
             now_ns,
         )

@@ -29,6 +29,7 @@ NAME: Final = "notify"
 KEEP_DAYS: Final = 90
 RECEIPTS_MAX: Final = 200_000
 RECORDS_MAX: Final = 10_000
+LOST: Final = "records_lost"  # a note: how many went past it
 DAY_NS: Final = 86_400_000_000_000
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS cursor (one INTEGER PRIMARY KEY CHECK (one = 1), journal TEXT NOT NULL,
@@ -223,8 +224,7 @@ class NotifyPlace:
         newest = self._db.execute(query, (kind, source, text, document)).lastrowid
         found = self._db.execute("DELETE FROM records WHERE number <= ?", ((newest or 0) - RECORDS_MAX,))
         if found.rowcount > 0:
-            lost = int(self.note("records_lost") or "0") + found.rowcount
-            self.keep_note("records_lost", str(lost))
+            self.keep_note(LOST, str(int(self.note(LOST) or 0) + found.rowcount))
 
     def told(self, upto: int) -> None:
         """The core has these records."""

@@ -35,13 +35,17 @@ class Post:
     def ready(self, rows: Sequence[Row]) -> list[Row]:
         """Of what has not left (worst first), what is to be tried now."""
         now_s = time.monotonic()
+        left = {row.id for row in rows}
+        self._not_before_s = {
+            one: at_s for one, at_s in self._not_before_s.items() if at_s > now_s and one in left
+        }
         busy = {address for address, _ in self._running.values()}
         used = Counter(self.addresses[one].way for one in busy if one in self.addresses)
         found = []
         for row in rows:
             if row.id in self._running or row.id in self._outcomes or row.address in busy:
                 continue
-            if self._not_before_s.get(row.id, 0.0) > now_s or row.address not in self.addresses:
+            if row.id in self._not_before_s or row.address not in self.addresses:
                 continue
             way = self.addresses[row.address].way
             if used[way] >= SLOTS[way] - (row.priority != 1):

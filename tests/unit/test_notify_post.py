@@ -1,0 +1,128 @@
+"""Which messages go now: bounded for each way, one at a time for each address, none looked at for ever."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from alarms.delivery import Message, Why
+from alarms.routes import Address, Way
+from controller.followers.notify import post as posts
+from controller.followers.notify.place import Row
+from controller.followers.notify.post import SLOTS, Post
+from controller.followers.notify.ways import DELIVERED, Outcome
+
+
+class Gate:
+    """A way that answers when it is opened."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.seen: list[str] = []
+
+    async def send(self, message: Message, address: Address) -> Outcome:
+        self.seen.append(message.id)
+        await self.open.wait()
+        return DELIVERED
+
+    async def probe(self) -> Outcome | None:
+        return None
+
+    async def close(self) -> None: ...
+
+
+ADDRESSES = {f"p{n}.mail": Address(f"p{n}.mail", Way.MAIL, f"p{n}@x") for n in range(9)} | {
+    "room.chat": Address("room.chat", Way.CHAT, "json://x")
+}
+
+
+def row(one: str, address: str, priority: int = 3) -> Row:
+    return Row(one, "p", address, "mail", priority, "first", "i", "waiting", 0, "", "", 0)
+
+
+def message(of: Row) -> Message:
+    return Message(of.id, of.recipient, of.address, Why.FIRST, "i", True, of.priority, 0)
+
+
+async def test_a_way_that_hangs_takes_its_own_slots_and_the_last_is_for_priority_1() -> None:
+    mail, chat = Gate(), Gate()
+    post = Post({Way.MAIL: mail, Way.CHAT: chat}, ADDRESSES)
+    rows = [row(f"m{n}", f"p{n}.mail") for n in range(8)]
+    begun = post.ready(rows)
+    assert len(begun) == SLOTS[Way.MAIL] - 1
+    for one in begun:
+        post.start(one, message(one))
+    urgent, room = row("urgent", "p8.mail", 1), row("room", "room.chat")
+    assert [one.id for one in post.ready([urgent, *rows, room])] == ["urgent", "room"]
+    await post.close()
+
+
+async def test_an_address_gets_one_message_at_a_time() -> None:
+    mail = Gate()
+    post = Post({Way.MAIL: mail}, ADDRESSES)
+    rows = [row("first", "p0.mail"), row("second", "p0.mail")]
+    [begun] = post.ready(rows)
+    post.start(begun, message(begun))
+    assert post.ready(rows) == []
+    mail.open.set()
+    await post.wake.wait()
+    assert post.outcomes() == [("first", DELIVERED)]
+    assert post.ready(rows)[0].id == "second"
+    await post.close()
+
+
+async def test_an_outcome_is_given_until_it_is_settled() -> None:
+    mail = Gate()
+    mail.open.set()
+    post = Post({Way.MAIL: mail}, ADDRESSES)
+    one = row("first", "p0.mail")
+    post.start(one, message(one))
+    assert post.is_on_its_way("first")
+    await post.wake.wait()
+    assert post.outcomes() == post.outcomes() == [("first", DELIVERED)]
+    assert post.ready([one]) == []
+    post.settled("first")
+    assert not post.is_on_its_way("first")
+    await post.close()
+
+
+async def test_a_pause_is_kept_and_forgotten_with_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posts, "retry_s", lambda attempts: 100.0 * attempts)
+    post = Post({Way.MAIL: Gate()}, ADDRESSES)
+    one = row("first", "p0.mail")
+    post.settled("first", attempts=2)
+    assert post.ready([one]) == []
+    left_s = post.next_s()
+    assert left_s is not None
+    assert 190.0 < left_s <= 200.0
+    assert post.ready([]) == []  # withdrawn meanwhile
+    assert post.next_s() is None
+    await post.close()
+
+
+async def test_a_pause_that_is_over_wakes_nobody_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posts, "retry_s", lambda attempts: 0.0)
+    post = Post({Way.MAIL: Gate()}, ADDRESSES)
+    post.settled("first", attempts=1)
+    left_s = post.next_s()
+    assert left_s is not None
+    assert left_s <= 0
+    assert [found.id for found in post.ready([row("first", "p0.mail")])] == ["first"]
+    assert post.next_s() is None
+    await post.close()
+
+
+async def test_a_bug_in_a_way_is_not_swallowed() -> None:
+    class Broken(Gate):
+        async def send(self, message: Message, address: Address) -> Outcome:
+            raise ZeroDivisionError
+
+    post = Post({Way.MAIL: Broken()}, ADDRESSES)
+    one = row("first", "p0.mail")
+    post.start(one, message(one))
+    await post.wake.wait()
+    await asyncio.sleep(0)
+    with pytest.raises(ZeroDivisionError):
+        post.outcomes()
+    await post.close()
