@@ -25,6 +25,7 @@ LAYERS = [
         "controller.schedule",
         "controller.runtime",
         "controller.supervise",
+        "controller.sweep",
         "controller.watchdog",
     },
     {
