@@ -13,14 +13,17 @@ from controller.plant.plant import Plant
 
 
 def load_plant(name: str) -> Plant:
-    """The plant, or the end of the program with all its errors and exit code 2."""
+    """The plant, or the end of the program with all its errors and exit code 2.
+
+    Without asking the chat library: `check` does, and whoever sends messages.
+    """
     from controller.plant import config
 
     try:
         folder = config.find_plant(name)
     except config.PlantNotFound as error:
         fail(str(error), 2)
-    loaded = config.load(folder)
+    loaded = config.load(folder, thorough=False)
     if loaded.plant is None:
         for problem in loaded.errors:
             typer.echo(str(problem), err=True)

@@ -95,13 +95,14 @@ def _shortest(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def load(folder: Path, now: datetime | None = None) -> Loaded:
+def load(folder: Path, now: datetime | None = None, *, thorough: bool = True) -> Loaded:
     """Reads, checks and builds the plant in `folder`; never raises for what the files say.
 
-    now: from when on calendars count and holes in a rota are told of.
+    now: from when on calendars count and holes in a rota are told of. thorough: False leaves out what
+    needs the chat library, for those who send no messages.
     """
     problems = Problems()
-    draft = Draft(problems, folder, now or datetime.now(UTC))
+    draft = Draft(problems, folder, now or datetime.now(UTC), thorough)
     digest = hashlib.sha256()
     _read(folder, draft, digest)
     plant = _build(draft, digest.hexdigest())

@@ -54,11 +54,13 @@ class Draft:
     tags, commands: built so far, by name. declared: every name in the files and its place, of broken
     blocks too, so that one mistake is reported once. counts: blocks as written, for the summary.
     folder, now: where it is read from, and when. beside: calendars that routes.yaml names, as they are.
+    thorough: chats that stand in the file are shown to Apprise, which takes 2 s and 50 MB to load.
     """
 
     problems: Problems
     folder: Path = Path()
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    thorough: bool = True
     plant: Item[PlantHead] | None = None
     areas: list[Item[Area]] = field(default_factory=list)
     plcs: list[Item[PlcHead]] = field(default_factory=list)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from alarms.rota import on_duty
 from alarms.routes import Address, Route, Routes, Stop, Way
+from controller.cli.configure import load_plant
 from controller.followers.notify.settings import BadSettings, settings_of
 from controller.plant.build import addresses
 from controller.plant.check_report import check_text
@@ -20,7 +21,7 @@ from controller.plant.config import find_plant, load
 from controller.plant.notification import Notification
 from controller.plant.plant import ROTAS, Plant
 from tests.unit.plant_texts import TEXTS, write_plant
-from tests.unit.route_texts import CALENDAR, FILES, NOW, ROUTES, changed_files, loaded, said
+from tests.unit.route_texts import CALENDAR, FILES, NOW, ROUTES, changed_files, loaded, said, write_routes
 from tests.unit.test_plant_check import Mistake, mistakes
 
 MISTAKES = mistakes("route_mistakes.txt")
@@ -290,6 +291,21 @@ def test_references_ask_nothing_of_the_chat_library(tmp_path: Path, monkeypatch:
     assert said(tmp_path, loaded(tmp_path)) == []
     with pytest.raises(pytest.fail.Exception):
         loaded(tmp_path, changed_files("routes.yaml", "env:CHAT_SATO", "json://127.0.0.1/alarms"))
+
+
+def test_the_core_and_others_who_send_nothing_do_not_load_the_chat_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addresses, "_apprise", lambda: pytest.fail("loaded by who sends nothing"))
+    folder = write_routes(tmp_path, changed_files("routes.yaml", "env:CHAT_SATO", "json://127.0.0.1/alarms"))
+    assert load(folder, NOW, thorough=False).errors == ()
+    assert load_plant(str(folder)).notification is not None
+
+
+def test_a_chat_in_the_file_is_checked_again_by_who_sends(tmp_path: Path) -> None:
+    folder = write_routes(tmp_path, changed_files("routes.yaml", "env:CHAT_SATO", "slak://T1JJ3T3L2/A1BRTD"))
+    with pytest.raises(BadSettings, match=r"routes.yaml: sato.chat: Apprise knows no slak://; did you mean"):
+        settings_of(load_plant(str(folder)))
 
 
 @pytest.mark.parametrize(

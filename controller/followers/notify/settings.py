@@ -5,8 +5,9 @@ A mistake names the address, the line and the reference, never what it refers to
 
 from __future__ import annotations
 
+from alarms.routes import Way
 from controller.followers.secrets import NoSecret, secret
-from controller.plant.build.addresses import refusal_of
+from controller.plant.build.addresses import is_reference, refusal_of
 from controller.plant.notification import Notification, Reference
 from controller.plant.plant import Plant
 
@@ -21,6 +22,10 @@ def settings_of(plant: Plant) -> Notification:
     if notification is None:
         raise BadSettings(f"plant {plant.name} has no routes.yaml, so nobody is told of its alarms")
     wrong = [said for one in notification.references if (said := _refusal(one))]
+    for address in (one for recipient in notification.routes.recipients for one in recipient.addresses):
+        literal = address.way is Way.CHAT and not is_reference(address.target)
+        if literal and (said := refusal_of(address.target)):
+            wrong.append(f"routes.yaml: {address.id}: {said}")
     if wrong:
         raise BadSettings("\n".join(wrong))
     return notification

@@ -87,14 +87,19 @@ def check_reference(text: str, place: Place, problems: Problems, what: str = "a 
     return False
 
 
-def check_chat(address: str, place: Place, problems: Problems) -> None:
-    """A URL that stands in the file as it is. What it says is not repeated: it may hold a secret."""
+def check_chat(address: str, place: Place, problems: Problems, *, thorough: bool) -> None:
+    """A URL that stands in the file as it is. What it says is not repeated: it may hold a secret.
+
+    thorough: Apprise is asked whether it takes it.
+    """
     schema = schema_of(address)
     if not schema:
         problems.error(place, f"this is neither a reference nor an Apprise URL; {WRITE_REFERENCE}")
     elif schema in OURS:
         key = OURS[schema]
         problems.error(place, f"{schema}:// is not sent as a chat; use `{key}` in place of `chat`")
+    elif not thorough:
+        return
     elif said := refusal_of(address):
         problems.error(place, said)
     elif holds_secret(address):

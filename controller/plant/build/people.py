@@ -78,7 +78,7 @@ def _check(way: Way, target: str, place: Place, draft: Draft) -> None:
     elif is_reference(target):
         check_reference(target, place, problems)
     else:
-        check_chat(target, place, problems)
+        check_chat(target, place, problems, thorough=draft.thorough)
 
 
 # --- names -----------------------------------------------------------------------------------
