@@ -28,7 +28,8 @@ class Entry:
     due_ns: when it may be told of at the earliest. latched: gone, but it stands until it is reset.
     silent: why it is listed but does not call ('consequence', 'grouped'), '' when it calls.
     owed: priority 1, it returned before anybody could be told, and is told of all the same.
-    kept: it went to a digest. covers: what takes it away from people's eyes now.
+    kept: it went to a digest. again: people were told of it before.
+    covers: what takes it away from people's eyes now.
     """
 
     alarm: str
@@ -44,6 +45,7 @@ class Entry:
     silent: str = ""
     owed: bool = False
     kept: bool = False
+    again: bool = False
     first_out: bool = False
     covers: tuple[str, ...] = ()
     text: str = ""

@@ -194,8 +194,9 @@ class Intake:
         run = before.runs.get(old.route)
         if run is not None and (before is not incident or old.route != entry.route):
             run.forget(old.alarm)
-        if before is incident and old.first_out:
-            entry.first_out = True
+        if before is incident:
+            entry.first_out = entry.first_out or old.first_out
+            entry.again = not old.silent and (old.again or (run is not None and old.alarm not in run.untold))
 
     def _alarm(self, event: Spoken) -> Alarm:
         """The alarm of the configuration; one that it does not have is routed by what the event says."""

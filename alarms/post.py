@@ -65,7 +65,10 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The alarms of one message: the worst, how many there are, the worst priority, whether any is news."""
+    """The alarms of one message: the worst, how many there are, the worst priority.
+
+    news: one of them has not been told before.
+    """
 
     items: tuple[Item, ...]
     count: int
@@ -279,7 +282,7 @@ def _news(entries: Iterable[Entry], run: Run, seen: int, now_ns: int) -> bool:
 def _content(entries: list[Entry], seen: int) -> Content | None:
     if not entries:
         return None
-    news = any(one.n > seen for one in entries)
+    news = any(one.n > seen and not one.again for one in entries)
     return Content(items_of(entries), len(entries), min(one.priority for one in entries), news)
 
 

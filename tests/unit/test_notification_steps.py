@@ -156,7 +156,7 @@ def test_a_shelf_that_ends_while_the_alarm_stands_begins_anew() -> None:
     night.event("alarm.unshelved", "TT-301.H", user="", by="expiry")
     night.event("alarm.announced", "TT-301.H", rearm=True, priority=2, announce="uncovered")
     night.wait(61)
-    assert night.heard() == ["ito.mail more TT-301.H"]
+    assert night.heard() == ["ito.mail again TT-301.H"]
 
 
 def test_people_who_stop_half_way_are_not_told_twice_in_one_moment() -> None:

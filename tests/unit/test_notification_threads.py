@@ -143,7 +143,7 @@ def test_a_thread_is_gone_on_with_for_half_an_hour() -> None:
     night.wait(THREAD_NS / SECOND)
     night.wait(61)
     night.raises("LT-201.HH")
-    assert night.heard() == [f"ito.mail {why} LT-201.HH" for why in ("first", "more", "first")]
+    assert night.heard() == [f"ito.mail {why} LT-201.HH" for why in ("first", "again", "first")]
     assert [one.message.opens for one in night.told] == [True, False, True]
 
 
