@@ -168,8 +168,12 @@ async def bare_asyncua(
 async def service(
     endpoint: str, items: int, normal_ms: float, fast_ms: float, times: tuple[float, float]
 ) -> Any:
-    """The service as it runs in a plant: link, core, journal, flight recorder, intents, feed."""
-    with tempfile.TemporaryDirectory() as folder:
+    """The service as it runs in a plant: link, core, journal, flight recorder, intents, feed.
+
+    In the data directory that HELOOP_BENCH_DATA names, where others look for it; else in one of its own.
+    """
+    with tempfile.TemporaryDirectory() as own:
+        folder = os.environ.get("HELOOP_BENCH_DATA", own)
         os.environ["HELOOP_RUNTIME"] = str(Path(folder) / "runtime")
         options = Options(data=Path(folder), endpoints={"P": endpoint})
         running = asyncio.create_task(run_core(load_plant(items, normal_ms, fast_ms), options, lambda: None))

@@ -48,6 +48,9 @@ from tests.system.gateway_rig import DemoUsers, tutorial
 from tests.system.gateway_wire import NONE, chunk, hello, text
 
 WORK_S_MAX: Final = 2.0  # of processor time for one input
+# That clock costs up to a millisecond in a virtual machine, as much as an input: it is read now and then,
+# and when an input took long by the wall; what the inputs since then took is little beside 2 s.
+BASELINE_EVERY: Final = 64
 SERVED: Final = (
     ua.ReadRequest, ua.WriteRequest, ua.BrowseRequest, ua.BrowseNextRequest, ua.CallRequest,
     ua.TranslateBrowsePathsToNodeIdsRequest, ua.RegisterNodesRequest, ua.UnregisterNodesRequest,
@@ -142,6 +145,8 @@ class Fuzzed:
         self.counters = Counters()
         self.sessions = Sessions(self.settings, self.policies, DemoUsers(), self.counters, time.monotonic)
         self._alive: dict[int, _Peer] = {}
+        self._inputs = 0
+        self._cpu_s = 0.0
         limits, log = Limits(decode_steps=DECODE_STEPS), QuietLog("fuzz", time.monotonic, every_s=1e12)
         self.gateway = Gateway(tutorial(), self.settings, *[None] * 5, self.sessions, None, None)  # type: ignore[arg-type]
         tables: list[Services] = [STUBS]
@@ -197,14 +202,20 @@ class Fuzzed:
         """One input. Raises Broken; what else it raises is a finding as well."""
         if len(data) < 2:
             return
-        since_s = time.process_time()
+        if self._inputs % BASELINE_EVERY == 0:
+            self._cpu_s = time.process_time()
+        self._inputs += 1
+        since_s = time.perf_counter()
         how, rest = _HOW[data[0] % len(_HOW)], data[1:]
         if how == 0:
             self._decode(rest)
         else:
             self.loop.run_until_complete(self._talk(how, rest))
-        if time.process_time() - since_s > WORK_S_MAX:
-            raise Broken(f"{time.process_time() - since_s:.1f} s for {len(data)} bytes")
+        if (
+            time.perf_counter() - since_s > WORK_S_MAX
+            and (took_s := time.process_time() - self._cpu_s) > WORK_S_MAX
+        ):
+            raise Broken(f"{took_s:.1f} s for {len(data)} bytes")
 
     def _decode(self, data: bytes) -> None:
         kind = self.kinds[data[0] % len(self.kinds)]
