@@ -86,12 +86,12 @@ class Post:
 
     # --- in ------------------------------------------------------------------------------------------
 
-    def offer(self, name: str, draft: Draft, now_ns: int, *, at_once: bool = False) -> list[Effect]:
+    def offer(self, name: str, draft: Draft, now_ns: int) -> list[Effect]:
         """Sends it now, or holds it back."""
         box = self.boxes.setdefault(name, Box())
         held = box.drafts.get(draft.key)
         is_open = self._open(name, box, now_ns)
-        if is_open or at_once or self._urgent(name, draft):
+        if is_open or self._urgent(name, draft):
             if held is not None:
                 del box.drafts[draft.key]
                 draft.swallow(held)

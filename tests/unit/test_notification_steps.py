@@ -262,6 +262,17 @@ def test_quiet_times_keep_advice_for_the_digest_of_the_morning() -> None:
     assert night.heard() == []
 
 
+def test_what_returns_within_its_delay_is_not_in_the_digest_either() -> None:
+    night = Night()
+    night.raises("TT-303.H", incident="e1")
+    night.wait(100)
+    night.raises("TT-304.H", incident="e1")
+    night.wait(100)
+    night.returns("TT-304.H")
+    night.until("2026-11-24 08:00")
+    assert night.heard() == ["room.chat digest TT-303.H"]
+
+
 def test_priority_1_knows_no_quiet_times() -> None:
     route = replace(URGENT, quiet="night", quiet_priorities=frozenset({1, 2, 3}))
     night = Night(routes=with_routes(route))

@@ -334,6 +334,18 @@ def test_a_mail_server_that_is_away_is_told_of_once_by_another_way() -> None:
     assert len(night.noted("recovered")) == 1
 
 
+def test_a_mail_server_that_comes_and_goes_is_told_of_once_an_hour() -> None:
+    night = Night()
+    for _ in range(9):
+        night.refusing = {"ito.mail"}
+        night.do(night.machine.test(["ito"], night.now_ns))
+        night.refusing = set()
+        night.do(night.machine.test(["ito"], night.now_ns))
+        night.wait(600)
+    assert len(night.noted("recovered")) == 9
+    assert len(night.of(Why.TROUBLE)) == 2
+
+
 def test_while_a_way_is_known_to_fail_the_next_is_taken_at_the_first_failure() -> None:
     night = alone(killed=True)
     night.broken = {"mail"}
