@@ -8,7 +8,7 @@ import email.policy
 import ssl
 import warnings
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
@@ -51,6 +51,7 @@ class MailServer:
     connections: int = 0
     open: list[_Smtp] = field(default_factory=list)
     down: bool = False
+    on_take: Callable[[], None] | None = None  # called with a letter just taken, before the answer
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -89,6 +90,8 @@ class MailServer:
         if fault not in {"", "forget"}:
             return fault
         self._take(session, envelope)
+        if self.on_take is not None:
+            self.on_take()
         if fault == "forget":
             self.forgotten[self.got[-1].id] += 1
             _abort(server)

@@ -64,7 +64,9 @@ class _Run:
     first: int = 0
 
     async def kill(self) -> None:
-        """At a random moment, often just when a server has something of it."""
+        """At a random moment, often just when a server has something of it, or before it can say so."""
+        if self.draw.random() < 0.3:
+            self.mail.on_take = self.victim.strike
         seen = len(self.mail.got) + len(self.room.seen)
         await self.victim.start(self.plants.data, self.mail.port, self.room.port)
         wanted = seen + self.draw.choice((0, 1, 1, 2, 3))
@@ -74,6 +76,7 @@ class _Run:
                     await asyncio.sleep(0.002)
         await asyncio.sleep(self.draw.choice((0.0, 0.0, 0.001, 0.003, 0.01)))
         await self.victim.end()
+        self.mail.on_take = None
         for message in _on_their_way(self.plants.data):
             self.interrupted[_named(message)] += 1
 

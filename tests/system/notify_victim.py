@@ -7,6 +7,7 @@ forks a child for each, which follows one journal, and says `pid N`, then `dead 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -87,8 +88,13 @@ class Victim:
 
     async def end(self, number: int = signal.SIGKILL) -> None:
         """Returns when it is gone."""
-        os.kill(self._pid, number)
+        self.strike(number)
         await self.line("dead")
+
+    def strike(self, number: int = signal.SIGKILL) -> None:
+        """At this very moment; what is dead already stays so."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, number)
 
     async def line(self, start: str) -> str:
         assert self._process.stdout is not None
