@@ -50,14 +50,11 @@ class Escalation:
 
     def wake(self, run: Run, entry: Entry, now_ns: int) -> None:
         """An alarm calls: the route begins, or those who were reached are told of it as well."""
-        exhausted = run.due_ns is None and not run.repeats
         if not run.running:
             run.running, run.step, run.due_ns, run.since_ns = True, 0, entry.due_ns, now_ns
             run.reached = False
         elif run.step == 0 and run.due_ns is not None:
             run.due_ns = min(run.due_ns, entry.due_ns)
-        elif exhausted and entry.priority < run.worst:
-            run.step, run.due_ns, run.fresh_ns = 0, entry.due_ns, None
         else:
             run.fresh_ns = entry.due_ns if run.fresh_ns is None else min(run.fresh_ns, entry.due_ns)
 
@@ -149,6 +146,8 @@ class Escalation:
             run.fresh_ns = max(min(later), now_ns + SECOND_NS) if later else None
         told = self._reached(run, route, now_ns)
         because = f"more alarms of an incident of route {route.name}"
+        if not told and run.due_ns is None:
+            return self._last_resort(incident, run, f"nobody is on duty in route {route.name}", now_ns)
         return self._tell(incident, run, told, Why.MORE, because, now_ns, whole=False)
 
     def _reached(self, run: Run, route: Route, now_ns: int) -> list[Target]:

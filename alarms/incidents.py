@@ -111,11 +111,11 @@ class Run:
     """What a route does about an incident.
 
     step: the next one, due at due_ns (None: none is). repeats: [step, due_ns, times left or -1].
-    fresh_ns: when those who were reached are told of further alarms. worst: priority told so far, 9
-    nothing. told: recipient -> [number of the newest entry told, when]. owes_return: those who were told
-    have not heard yet that it is over. since_ns: when it began (last). untold: alarms that nobody has been
-    told of. calls: ids of the alarms that still want an answer; urgent: those of them with priority 1;
-    up: those that stand; owed: those that have returned and are to be told of all the same.
+    fresh_ns: when those who were reached are told of further alarms. since_ns: when it began (last).
+    told: recipient -> [number of the newest entry told, when]. owes_return: those who were told have not
+    heard yet that it is over. untold: alarms that nobody has been told of. calls: ids of the alarms that
+    still want an answer; urgent: those of them with priority 1; up: those that stand; owed: those that
+    have returned and are to be told of all the same.
     """
 
     route: str
@@ -124,7 +124,6 @@ class Run:
     due_ns: int | None = None
     repeats: list[list[int]] = field(default_factory=list)
     fresh_ns: int | None = None
-    worst: int = 9
     reached: bool = False
     owes_return: bool = False
     since_ns: int = 0

@@ -230,7 +230,7 @@ class Post:
             return
         run = incident.runs[draft.route]
         run.told[name], run.untold = [incident.n, now_ns], {}
-        run.worst, run.owes_return = min(run.worst, content.priority), True
+        run.owes_return = True
         incident.told[name] = min(incident.told.get(name, 9), content.priority)
         incident.last_ns = max(incident.last_ns, now_ns)
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from alarms.messages import ITEMS_MAX, Why
-from alarms.routes import Match, Route, Step
+from alarms.routes import Match, Route, Step, Stop
 from alarms.threads import INCIDENTS_MAX, THREAD_NS, URGENT_MAX
 from tests.unit.night_shift import Night
 from tests.unit.notify_plant import HOUR, MINUTE, ROUTES, SATO, SECOND, URGENT, alarm, with_routes
@@ -58,6 +58,41 @@ def test_a_worse_alarm_does_not_put_off_the_next_step() -> None:
         "sato.mail worse LT-201.HH",
         "bauer.mail escalated LT-201.HH LT-201.H",
     ]
+
+
+def test_when_all_steps_are_over_everybody_hears_that_it_has_become_worse() -> None:
+    steps = (Step(("sato",)), Step(("bauer",), after_s=600.0))
+    night = Night(routes=with_routes(Route("all", steps=steps)))
+    night.raises("LT-201.H")
+    night.wait(700)
+    night.heard()
+    night.raises("LT-201.HH", announce="worse")
+    assert night.heard() == ["sato.mail worse LT-201.HH", "bauer.mail worse LT-201.HH"]
+
+
+def test_an_urgent_alarm_that_joins_when_the_duty_is_over_reaches_those_in_trouble() -> None:
+    steps = (Step(("room",), times="office"), Step(("sato",), times="office"))
+    night = Night("2026-11-24 16:59", with_routes(Route("day", steps=steps)))
+    night.raises("LT-201.H")
+    night.wait(120)
+    night.heard()
+    night.raises("LT-201.HH", announce="worse")
+    assert night.heard() == ["bauer.mail escalated LT-201.HH LT-201.H"]
+
+
+def test_an_alarm_that_is_called_for_goes_on_although_a_flood_counts_it_next_time() -> None:
+    steps = (Step(("sato",), repeat_s=300.0),)
+    night = Night(routes=with_routes(Route("all", steps=steps, stop=frozenset({Stop.ACKNOWLEDGED}))))
+    night.raises("TT-303.H")
+    night.returns("TT-303.H")
+    night.event("flood.began", "alarms", announced=11)
+    night.event("alarm.raised", "TT-303.H", priority=3, withheld="flood")
+    night.heard()
+    night.wait(300)
+    assert night.heard() == ["sato.mail again TT-303.H"]
+    night.acknowledges("TT-303.H", by="sato")
+    night.wait(3600)
+    assert night.heard() == []
 
 
 def test_a_cascade_is_one_message_and_its_consequences_are_in_the_next() -> None:
@@ -293,6 +328,15 @@ def test_alarms_that_nobody_ever_answers_do_not_use_up_the_room() -> None:
     assert night.heard() == ["sato.mail first PT-00001.HH"]
     assert night.last.opens
     assert night.machine.counters["incidents"] <= INCIDENTS_MAX + 1
+
+
+def test_two_hundred_incidents_that_want_an_answer_leave_room_for_an_urgent_one() -> None:
+    routes = with_routes(Route("all", steps=(Step(("sato",), repeat_s=60.0),)))
+    night = Night(routes=routes, alarms=[*MANY, *URGENT_MANY], killed=False)
+    night.raises(*(f"TT-{n:05d}.H" for n in range(INCIDENTS_MAX + 5)))
+    night.heard()
+    night.raises("PT-00001.HH")
+    assert night.heard() == ["sato.mail first PT-00001.HH"]
 
 
 # --- ways that fail -------------------------------------------------------------------------------
