@@ -5,6 +5,9 @@ the value kept last, and anything once max_interval_s have passed. A smaller cha
 not forgotten: when nothing else comes, it is kept once max_interval_s are over. Times rise
 strictly per tag: a row that does not is moved to 1 ns after the one before, flagged, with its own
 time beside it. A clock set back by more than `HELD_NS` is a new story and is let through.
+
+After a restart a PLC sends what it sent before: `resume` tells which rows were kept last. The very
+same sample is no row again; another one with the same time is moved like any other.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from numpy.typing import NDArray
 from controller.core.effects import Values
 from controller.core.inputs import Batch
 from controller.plant.tags import Tag
-from controller.record.samples import MISPLACED, REPLACED
+from controller.record.samples import MISPLACED, REPLACED, Samples
 
 HELD_NS: Final = 10_000_000_000
 LOOK_NS: Final = 1_000_000_000  # how often values that were put off are looked at
@@ -44,7 +47,19 @@ class Archive:
         self._late_ns = np.zeros(n, np.int64)
         self._place = np.zeros(n, np.intp)
         self._texts: dict[int, tuple[str, int, int]] = {}
+        self._texts_before: dict[int, tuple[str, int, int]] = {}  # of the run before, until the next one
         self._looked_ns = 0
+
+    def resume(self, numbers: Sequence[int], newest: Samples) -> None:
+        """What was kept last, before this run. numbers: of the tags in `newest`, by index."""
+        index = {number: tag for tag, number in enumerate(numbers)}
+        rows = np.flatnonzero(np.isin(newest.tags, list(index)))
+        tags = np.array([index[number] for number in newest.tags[rows].tolist()], np.intp)
+        self._value[tags], self._status[tags] = newest.values[rows], newest.status[rows]
+        self._time_ns[tags] = newest.time_ns[rows]
+        self._texts_before = {
+            index[row.tag]: (row.text, row.status, row.time_ns) for row in newest.texts if row.tag in index
+        }
 
     def keep(self, values: Values, utc_ns: int) -> Values:
         """The rows worth keeping, in their order, put-off ones first. utc_ns: when they were received."""
@@ -104,6 +119,9 @@ class Archive:
             moved = (change >= self._deadband[tags]) & (change > 0)
         differs = moved | (np.isnan(values) != np.isnan(last))
         aged = time_ns[rows] - self._time_ns[tags] >= self._longest_ns[tags]
+        changed = (batch.status[rows] != self._status[tags]) | (change > 0) | differs
+        again = ~self._known[tags] & (time_ns[rows] == self._time_ns[tags]) & ~changed
+        self._known[tags[again]] = True
         worth: Mask = ~self._known[tags] | (batch.status[rows] != self._status[tags]) | differs | aged
         off = ~worth & ((change > 0) | self._late[tags])
         late = tags[off]
@@ -120,7 +138,7 @@ class Archive:
         original: NDArray[np.int64],
     ) -> None:
         behind = self._time_ns[tags] - time_ns[rows]
-        held = self._known[tags] & (behind >= 0) & (behind <= HELD_NS)
+        held = (self._time_ns[tags] != 0) & (behind >= 0) & (behind <= HELD_NS)
         if held.any():
             moved = rows[held]
             first = moved[(flags[moved] & REPLACED) == 0]
@@ -152,12 +170,16 @@ class Archive:
         kept: list[tuple[int, str, int, int]] = []
         for tag, text, status, source_ns in texts:
             time_ns = source_ns or utc_ns
+            before = self._texts_before.pop(tag, None)
+            if before == (text, status, time_ns):
+                self._texts[tag] = before
+                continue
             last = self._texts.get(tag)
-            if last is not None:
-                if last[:2] == (text, status) and time_ns - last[2] < self._longest_ns[tag]:
-                    continue
-                if 0 <= last[2] - time_ns <= HELD_NS:
-                    time_ns = last[2] + 1
+            if last is not None and last[:2] == (text, status) and time_ns - last[2] < self._longest_ns[tag]:
+                continue
+            kept_last = last or before
+            if kept_last is not None and 0 <= kept_last[2] - time_ns <= HELD_NS:
+                time_ns = kept_last[2] + 1
             self._texts[tag] = (text, status, time_ns)
             kept.append((tag, text, status, time_ns))
         return tuple(kept)

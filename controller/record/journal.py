@@ -9,6 +9,7 @@ take it, the writer keeps the work and tries again, longer from time to time; th
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 import time
@@ -28,6 +29,7 @@ from controller.record.archive import Archive
 from controller.record.chain import EventRow, Head, row_of, storable
 from controller.record.errors import NotRecorded, RecordError
 from controller.record.lock import DirectoryLock
+from controller.record.newest import newest_rows
 from controller.record.reader import Reader
 from controller.record.samples import Samples, TextSample
 from controller.record.store import Block, Confirmation, Connect, State, Store
@@ -106,7 +108,9 @@ class Journal:
             raise _unusable(directory, error) from error
         journal._thread.start()
         if tags:
-            journal.use(tags, journal._within(journal.register(tags)), archived=archived)
+            numbers = journal._within(journal.register(tags))
+            journal.use(tags, numbers, archived=archived)
+            journal._resume(numbers)
         return journal
 
     def append(
@@ -165,6 +169,15 @@ class Journal:
         if late_ns > self._late_ns:  # readers look that much further for a change that was put off
             self._late_ns = late_ns
             self._put(Work(meta={"late_ns": late_ns}))
+
+    def _resume(self, numbers: Numbers) -> None:
+        """What a PLC sends again after a restart is no second row, and overwrites none.
+
+        A block that cannot be read keeps no service from starting; `heloop journal verify` names it.
+        """
+        if self.archive is not None:
+            with contextlib.suppress(RecordError), self.reader() as reader:
+                self.archive.resume(numbers.tolist(), newest_rows(reader))
 
     def next_epoch(self) -> int:
         """The `owner_epoch` of this run (UInt32): higher than any before, even when a journal was lost.

@@ -337,14 +337,23 @@ class Watchers:
 
 def make_room(sim: Plcs, watchers: Watchers) -> None:
     """A PLC keeps the session of a killed client for half a minute, and has few. Nobody writes meanwhile."""
-    if max(sim.sessions()) < SESSIONS_ENOUGH:
+    if not crowded(sim):
         return
     watchers.leave()
+    drop_sessions(sim)
+    watchers.watch()
+
+
+def crowded(sim: Plcs) -> bool:
+    return max(sim.sessions()) >= SESSIONS_ENOUGH
+
+
+def drop_sessions(sim: Plcs) -> None:
+    """Of all clients, dead or alive."""
     for plc in sim.endpoints:
         sim.fault(f"drop:{plc}")
     while any(sim.sessions()):
         pass  # the fault comes with the PLC's next update; it is asked, not waited for
-    watchers.watch()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from controller.core.inputs import Batch
 from controller.plant.tags import Archive as Rule
 from controller.plant.tags import Derived, Kind, Tag
 from controller.record.archive import HELD_NS, Archive
-from controller.record.samples import MISPLACED, REPLACED
+from controller.record.samples import MISPLACED, REPLACED, Samples, TextSample
 
 T0 = 1_767_574_800_000_000_000
 S = 1_000_000_000
@@ -119,6 +119,41 @@ def test_a_clock_set_back_by_an_hour_does_not_stop_the_trend() -> None:
     kept(archive, [row(0, 1.0, 3600)], 3600)
     assert kept(archive, [row(0, 2.0, 1)], 1) == [row(0, 2.0, 1)]
     assert kept(archive, [row(0, 3.0, 2)], 2) == [row(0, 3.0, 2)]
+
+
+def newest(rows: list[Row], texts: tuple[TextSample, ...] = ()) -> Samples:
+    tags, values, status, times = (np.array(column) for column in zip(*rows, strict=True))
+    none = np.zeros(len(rows), np.int64)
+    return Samples(
+        tags.astype(np.uint32), values, status.astype(np.uint32), times, none.astype(np.uint8), none, texts
+    )
+
+
+def resumed() -> Archive:
+    """After a restart. The journal's numbers are the indices and ten; 77 is a tag that is gone."""
+    archive = Archive(TAGS)
+    text = TextSample(10, "a", 0, T0)
+    archive.resume([10, 11, 12], newest([row(10, 1.0, 1), row(11, 10.0, 1), row(77, 5.0, 1)], (text,)))
+    return archive
+
+
+def test_what_a_plc_sends_again_after_a_restart_is_no_second_row() -> None:
+    archive = resumed()
+    assert kept(archive, [row(0, 1.0, 1), row(1, 10.0, 1), row(2, 3.0, 1)], 5) == [row(2, 3.0, 1)]
+    assert kept(archive, [row(1, 10.3, 6), row(1, 10.6, 7)], 7) == [row(1, 10.6, 7)]
+    texts = ((0, "a", 0, T0), (0, "b", 0, T0), (0, "b", 0, T0 + 5))
+    assert archive.keep(batch([], texts), T0).batch.texts == ((0, "b", 0, T0 + 1),)
+
+
+def test_the_first_value_after_a_restart_is_kept_and_overwrites_none() -> None:
+    found = resumed().keep(batch([row(0, 1.0, 1, 0x80000000), row(1, 10.1, 1), row(2, 1.0, 1)]), T0 + 5 * S)
+    assert (found.batch.source_ns - T0 - S).tolist() == [1, 1, 0]
+    assert found.flags.tolist() == [MISPLACED, MISPLACED, 0]
+    assert kept(resumed(), [row(0, 1.0, 9)], 9) == [row(0, 1.0, 9)]
+    first = resumed().keep(batch([], ((0, "a", 1, T0), (1, "a", 0, T0))), T0).batch.texts
+    assert first == ((0, "a", 1, T0 + 1), (1, "a", 0, T0))
+    later = resumed().keep(batch([], ((0, "a", 0, T0 + 1),)), T0).batch.texts
+    assert later == ((0, "a", 0, T0 + 1),)
 
 
 def test_texts_are_kept_when_they_change() -> None:

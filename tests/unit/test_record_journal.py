@@ -17,6 +17,7 @@ from controller.record.journal import Journal
 from controller.record.reader import Reader, Where
 from controller.record.waiting import Limits
 from tests.unit.record_rows import T0, TAGS, S, event, now, values
+from tests.unit.test_record_trouble import change
 
 
 def test_what_was_appended_can_be_read_after_the_future_is_done(tmp_path: Path) -> None:
@@ -52,6 +53,52 @@ def test_after_a_restart_the_numbers_and_the_chain_go_on(tmp_path: Path) -> None
     with Reader(tmp_path) as reader:
         assert [block.id for block in reader.blocks()] == [1, 2, 3]
         assert {entry.hash for entry in reader.events()} != {bytes(32)}
+
+
+def rows_of(data: Path) -> list[tuple[str, float, int, float]]:
+    """(tag, value, status, ns after T0) of all rows, in the order of the journal."""
+    with Reader(data) as reader:
+        names = reader.tags()
+        return [
+            (names[tag].name, value, status, time_ns - T0)
+            for block in reader.blocks()
+            for tag, value, status, time_ns in zip(
+                *(
+                    column.tolist()
+                    for column in (
+                        block.samples.tags,
+                        block.samples.values,
+                        block.samples.status,
+                        block.samples.time_ns,
+                    )
+                ),
+                strict=True,
+            )
+        ]
+
+
+def test_what_a_plc_sends_again_after_a_restart_is_recorded_once_and_overwrites_nothing(
+    tmp_path: Path,
+) -> None:
+    for status in (0, 0, 0x80000000):
+        journal = Journal.open(tmp_path, "university", TAGS)
+        journal.append([], [values((0, 41.5, 0, 7), (1, 0.3, status, 8))], now(10)).result(60)
+        journal.close()
+    assert rows_of(tmp_path) == [
+        ("LT-201", 41.5, 0, 7_000_000),
+        ("PT-303", 0.3, 0, 8_000_000),
+        ("PT-303", 0.3, 0x80000000, 8_000_001),
+    ]
+
+
+def test_a_block_that_cannot_be_read_keeps_no_service_from_starting(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path, "university", TAGS)
+    journal.append([], [values((0, 41.5, 0, 7))], now(10)).result(60)
+    journal.close()
+    change(tmp_path, "UPDATE samples SET data = x'00'")
+    journal = Journal.open(tmp_path, "university", TAGS)
+    assert journal.append([event(1)], [values((0, 42.0, 0, 8))], now(11)).result(60) == 1
+    journal.close()
 
 
 def test_closing_writes_what_still_waits(tmp_path: Path) -> None:
