@@ -528,7 +528,7 @@ def change(deadband_type: int = 0, band: float = 0.0) -> ua.DataChangeFilter:
         (ua.ExtensionObject(), NOW, None, ANY_CHANGE),
         (change(), NOW, None, ANY_CHANGE),
         (change(1, 0.5), NOW, None, DataFilter(deadband=0.5)),
-        (change(2, 10), NOW, 50.0, DataFilter(deadband=5.0)),
+        (change(2, 10), NOW, 50.0, DataFilter(deadband=5.0, percent=10)),
         (change(1, 1), ua.DataValue(NULL), None, DataFilter(deadband=1.0)),
         (change(2, 10), NOW, None, StatusCodes.BadDeadbandFilterInvalid),
         (change(2, 101), NOW, 50.0, StatusCodes.BadDeadbandFilterInvalid),
