@@ -43,7 +43,7 @@ from controller.sweep import Sweep
 
 # Threads beside the loop (the journal's writer) hand the interpreter back after at most this long; at
 # Python's 5 ms an interlock would wait as long as an alarm storm is being hashed.
-SWITCH_S: Final = 0.0001
+SWITCH_S: Final = 0.0005
 SETTLE_S: Final = 2.0  # of the 5 s that a stop may take; the rest is for links and journal to close
 DISK_LOOK_S: Final = 1.0
 DURABLE_VERSION: Final = "2"  # of the durable state's shape; a snapshot of another is left, events fold alone
