@@ -135,6 +135,7 @@ class Wire:
         asked = ua.CreateSessionRequest()
         asked.Parameters.RequestedSessionTimeout = 3_600_000
         made = await self.ask(asked)
+        assert isinstance(made, ua.CreateSessionResponse), made
         self.session = made.Parameters.AuthenticationToken
         done = await self.ask(ua.ActivateSessionRequest())
         assert done.ResponseHeader.ServiceResult.is_good(), done
