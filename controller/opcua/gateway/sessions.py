@@ -156,7 +156,8 @@ class Sessions:
         self.counters.security_rejected_sessions += fault.code not in _NO_SECURITY
 
     def _make_room(self, connection: Connection) -> None:
-        """The oldest session that was never activated goes first (Part 4, 5.7.2.1).
+        """The oldest session that was never activated goes first (Part 4, 5.7.2.1), then an abandoned one:
+        without a name, its connection gone. Who has a name may come back for theirs.
 
         Over its share an address makes room among its own; when all are taken, the one that has most does.
         """
@@ -170,7 +171,9 @@ class Sessions:
             here, why = own, "too many sessions from one address"
         elif len(here) < self._limits.sessions:
             return
-        gone = to_go((session for session in here if not session.active), lambda one: one.origin)
+        unused = [session for session in here if not session.active]
+        abandoned = [one for one in here if one.active and not one.caller.user and _is_alone(one)]
+        gone = to_go(unused or abandoned, lambda one: one.origin)
         if gone is None:
             raise Fault(_Codes.BadTooManySessions, why)
         self.counters.sessions_aborted += 1
@@ -355,6 +358,10 @@ class Sessions:
     def end_all(self) -> None:
         for session in self.all():
             self.end(session, delete_subscriptions=True)
+
+
+def _is_alone(session: Session) -> bool:
+    return session.channel is None or session.channel.closed
 
 
 def _about(asked: ua.CreateSessionParameters) -> About:
