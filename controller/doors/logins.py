@@ -19,6 +19,7 @@ from enum import Enum
 from typing import Final
 
 from controller.doors.accounts import NOBODY, Account, AccountError, Accounts
+from controller.doors.origins import origin_of
 
 PEER_FACTOR: Final = 4  # behind one address several people may sit
 USER_FACTOR: Final = 6
@@ -70,7 +71,7 @@ class LockOut:
 
     def holds(self, user: str, peer: str) -> bool:
         """Whether this user at this address is locked out now."""
-        now_s, peer = self._now_s(), _place(peer)
+        now_s, peer = self._now_s(), origin_of(peer)
         keys = [(_user(user), peer), (_ANYBODY, peer)]
         if (user, peer) not in self._seen:
             keys.append((_user(user), _ANYWHERE))
@@ -78,7 +79,7 @@ class LockOut:
 
     def failed(self, user: str, peer: str) -> bool:
         """True when a lock-out begins with this one."""
-        begins, peer = False, _place(peer)
+        begins, peer = False, origin_of(peer)
         for key, factor in (
             ((_user(user), peer), 1),
             ((_ANYBODY, peer), PEER_FACTOR),
@@ -88,7 +89,7 @@ class LockOut:
         return begins
 
     def succeeded(self, user: str, peer: str) -> None:
-        peer = _place(peer)
+        peer = origin_of(peer)
         self._tries.pop((_user(user), peer), None)
         self._seen.pop((user, peer), None)
         self._seen[user, peer] = None
@@ -187,19 +188,6 @@ class Logins:
             return self.accounts.with_certificate(fingerprint)
         except AccountError as error:
             raise NotLetIn(Why.UNUSABLE, detail=str(error)) from error
-
-
-def _place(peer: str) -> str:
-    """What counts as one address: of IPv6 the network of 64 bits, since a host has all addresses in it."""
-    try:
-        address = ipaddress.ip_address(peer.partition("%")[0])
-    except ValueError:
-        return peer
-    if isinstance(address, ipaddress.IPv4Address):
-        return peer
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((address, 64), strict=False))
 
 
 def _user(name: str) -> str:

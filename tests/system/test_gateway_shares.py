@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack
 import pytest
 from asyncua import ua
 
-from controller.opcua.gateway.security.shares import origin_of, to_go
+from controller.doors.origins import origin_of
+from controller.opcua.gateway.security.shares import to_go
 from tests.system.gateway_rig import bare, limited
 from tests.system.gateway_subscribed import served
 from tests.system.gateway_wire import Wire, opened, wire
@@ -113,6 +114,23 @@ async def test_an_address_that_takes_all_the_sessions_it_can_leaves_others_their
         assert await let_in(waiting), "it has been waiting since before the flood"
         for _ in range(5):
             await (await stack.enter_async_context(opened(port, GOOD))).log_in()
+
+
+async def test_who_leaves_sessions_behind_does_not_shut_out_a_good_client_at_the_same_address() -> None:
+    """Sessions without a name whose connections are gone make room; those in use do not."""
+    async with bare(limited(sessions_per_peer=3), tables=[READS]) as gateway, AsyncExitStack() as stack:
+        port = gateway.listening.port
+        staying = await stack.enter_async_context(opened(port, GOOD))
+        await staying.log_in()
+        for _ in range(2):
+            async with opened(port, GOOD) as hostile:
+                await hostile.log_in()
+        for _ in range(2):
+            await (await stack.enter_async_context(opened(port, GOOD))).log_in()
+        assert gateway.counters.sessions_aborted == 2
+        late = await stack.enter_async_context(opened(port, GOOD))
+        assert await created(late) == CODES.BadTooManySessions, "all three are in use now"
+        assert await let_in(staying)
 
 
 async def test_a_client_that_moves_to_another_address_counts_there() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import time
 from collections.abc import Callable
 from typing import Final, cast
 
 from aiohttp import web
+
+from controller.doors.origins import origin_of
 
 CONNECTIONS: Final = 64
 CONNECTIONS_EACH: Final = 8
@@ -53,7 +54,7 @@ class _Guarded(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport), "TCP"
         name = transport.get_extra_info("peername")
-        peer = place_of(str(name[0]) if name else "")
+        peer = origin_of(str(name[0]) if name else "")
         if not self._door.come(peer):
             transport.abort()
             return
@@ -93,7 +94,7 @@ class Pace:
         self._left: dict[str, tuple[float, float]] = {}
 
     def allows(self, peer: str) -> bool:
-        key, now_s = place_of(peer), self._now_s()
+        key, now_s = origin_of(peer), self._now_s()
         left, since_s = self._left.pop(key, (float(self._burst), now_s))
         left = min(float(self._burst), left + (now_s - since_s) * self._per_s)
         good = left >= 1
@@ -104,16 +105,3 @@ class Pace:
         while len(self._left) > REMEMBERED_MAX:
             del self._left[next(iter(self._left))]
         return good
-
-
-def place_of(peer: str) -> str:
-    """What counts as one address: of IPv6 the network of 64 bits, since a host has all addresses in it."""
-    try:
-        address = ipaddress.ip_address(peer.partition("%")[0])
-    except ValueError:
-        return peer
-    if isinstance(address, ipaddress.IPv4Address):
-        return peer
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((address, 64), strict=False))

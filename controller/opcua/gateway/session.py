@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 from asyncua import ua
 
 from controller.core.roles import LADDER, at_least
-from controller.opcua.gateway.security.shares import origin_of
+from controller.doors.origins import origin_of
 
 USERS_MAX: Final = 10  # of a session's history
 

@@ -19,11 +19,12 @@ from uuid import uuid4
 from asyncua import ua
 
 from controller.core.roles import LADDER
+from controller.doors.origins import origin_of
 from controller.opcua.gateway.discovery import Endpoints
 from controller.opcua.gateway.security.access import Access, Hear, What, thumbprint
 from controller.opcua.gateway.security.limits import Counters
 from controller.opcua.gateway.security.policies import NONCE_BYTES, Policies, uris_of
-from controller.opcua.gateway.security.shares import origin_of, to_go
+from controller.opcua.gateway.security.shares import to_go
 from controller.opcua.gateway.security.tokens import holds_key, reveal, token_of
 from controller.opcua.gateway.services import Fault
 from controller.opcua.gateway.session import About, Caller, Session

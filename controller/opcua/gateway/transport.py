@@ -18,12 +18,13 @@ from typing import Any, Final
 from asyncua import ua
 from asyncua.ua import ua_binary
 
+from controller.doors.origins import origin_of
 from controller.opcua.gateway.channel import Channel, Message, Phase, Trust
 from controller.opcua.gateway.dispatch import Asked, Dispatcher
 from controller.opcua.gateway.security.access import Access, What, thumbprint
 from controller.opcua.gateway.security.limits import Counters, QuietLog, Rate
 from controller.opcua.gateway.security.policies import Policies
-from controller.opcua.gateway.security.shares import origin_of, to_go
+from controller.opcua.gateway.security.shares import to_go
 from controller.opcua.gateway.services import Fault
 from controller.opcua.gateway.session import Session
 from controller.opcua.gateway.sessions import Sessions
