@@ -19,9 +19,9 @@ from controller import runtime
 from controller.core.inputs import Note, Request
 from controller.doors.commands import Answer, Commands, Followers
 from controller.doors.users import NotAllowed
+from controller.followers.database import FOLDER
 from controller.followers.notify import place as places
 from controller.followers.notify.follower import follow_notify
-from controller.followers.place import FOLDER
 from controller.plant.notification import Mail, Notification
 from controller.plant.plant import Plant
 from controller.record.chain import Entry

@@ -11,13 +11,10 @@ import hashlib
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
-from controller.record.errors import Damaged
-from controller.record.lock import DirectoryLock
+from controller.followers.database import WAIT_S, Database, path_of, read
 
-FOLDER: Final = "followers"
 DEAD_MAX: Final = 100_000
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS cursor (one INTEGER PRIMARY KEY CHECK (one = 1), journal TEXT NOT NULL,
@@ -43,34 +40,12 @@ class Parked(NamedTuple):
     line: str
 
 
-class Place:
-    """One follower's file. The lock keeps a second one away: two would tear the order apart."""
+class Place(Database):
+    """One follower's place in the journal."""
 
     def __init__(self, data: Path, name: str) -> None:
-        folder = data / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = DirectoryLock(folder, f"{name}.lock", f"heloop follow {name}")
-        self.path = folder / f"{name}.db"
-        try:
-            self._db = sqlite3.connect(self.path, timeout=5.0, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            for statement in _SCHEMA.split(";"):
-                self._db.execute(statement)
-        except sqlite3.DatabaseError as error:
-            self._lock.release()
-            raise Damaged(
-                f"{self.path}: {error}. Move it away: what the journal still holds is sent again"
-            ) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._db.close()
-        self._lock.release()
+        moved = "what the journal still holds is sent again"
+        super().__init__(data, name, _SCHEMA, synchronous="NORMAL", moved=moved)
 
     def load(self, journal: str) -> tuple[Cursor, bytes]:
         """Where to go on, with the state that belongs to it; from the beginning in a new journal."""
@@ -81,15 +56,10 @@ class Place:
 
     def save(self, cursor: Cursor, state: bytes, parked: Sequence[Parked]) -> None:
         """Raises sqlite3.Error when the disk does not take it: then nothing of it is kept."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self.turn():
             rows = [(_digest(one.line), *one) for one in parked]
             self._db.executemany("INSERT OR REPLACE INTO dead VALUES (?, ?, ?, ?)", rows)
             self._db.execute("INSERT OR REPLACE INTO cursor VALUES (1, ?, ?, ?, ?)", (*cursor, state))
-            self._db.execute("COMMIT")
-        finally:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
 
 
 def read_place(data: Path, name: str) -> tuple[Cursor, list[Parked]] | None:
@@ -100,20 +70,18 @@ def read_place(data: Path, name: str) -> tuple[Cursor, list[Parked]] | None:
 
 def read_cursor(data: Path, name: str) -> Cursor | None:
     """None: there has never been such a follower. Raises Damaged."""
-    rows = _read(data, name, "SELECT journal, events, samples FROM cursor")
+    rows = read(data, name, "SELECT journal, events, samples FROM cursor")
     return Cursor(*rows[0]) if rows else None
 
 
 def read_dead(data: Path, name: str) -> list[Parked]:
     """All dead letters, the oldest first. Raises Damaged."""
-    return [
-        Parked(*row) for row in _read(data, name, "SELECT utc_ns, reason, line FROM dead ORDER BY utc_ns")
-    ]
+    return [Parked(*row) for row in read(data, name, "SELECT utc_ns, reason, line FROM dead ORDER BY utc_ns")]
 
 
 def dead_count(data: Path, name: str) -> int:
     """Raises Damaged."""
-    rows = _read(data, name, "SELECT count(*) FROM dead")
+    rows = read(data, name, "SELECT count(*) FROM dead")
     return int(rows[0][0]) if rows else 0
 
 
@@ -122,28 +90,10 @@ def forget_dead(data: Path, name: str, lines: Iterable[str]) -> int:
 
     Raises sqlite3.Error, and then removes none.
     """
-    with contextlib.closing(sqlite3.connect(_path(data, name), timeout=5.0)) as db:
+    with contextlib.closing(sqlite3.connect(path_of(data, name), timeout=WAIT_S)) as db:
         with db:
             db.executemany("DELETE FROM dead WHERE digest=?", ((_digest(line),) for line in lines))
         return int(db.execute("SELECT count(*) FROM dead").fetchone()[0])
-
-
-def _read(data: Path, name: str, query: str) -> list[Any]:
-    """Nothing when there is no such follower."""
-    path = _path(data, name)
-    if not path.exists():
-        return []
-    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)
-    try:
-        return db.execute(query).fetchall()
-    except sqlite3.DatabaseError as error:
-        raise Damaged(f"{path}: {error}") from error
-    finally:
-        db.close()
-
-
-def _path(data: Path, name: str) -> Path:
-    return data / FOLDER / f"{name}.db"
 
 
 def _digest(line: str) -> bytes:

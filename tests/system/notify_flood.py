@@ -16,8 +16,8 @@ from typing import Any
 
 from alarms.records import event_id
 from controller.core.effects import Event
+from controller.followers.database import FOLDER
 from controller.followers.notify import place as places
-from controller.followers.place import FOLDER
 from tests.journalled import plant_of
 from tests.mail_server import mail_server
 from tests.notified import Plants, all_told, following, journalled, notification, person

@@ -19,9 +19,9 @@ from pathlib import Path
 import msgspec
 
 from alarms.delivery import Message
+from controller.followers.database import FOLDER
 from controller.followers.notify.letter import message_id
 from controller.followers.notify.place import NAME
-from controller.followers.place import FOLDER
 from controller.plant.plant import Plant
 from tests.mail_server import MailServer
 from tests.notified import Plants, all_told

@@ -11,19 +11,15 @@ message may have left, and sends it once more under the same Message-ID.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from alarms.delivery import Message
-from controller.followers.place import FOLDER, Cursor
-from controller.record.errors import Damaged
-from controller.record.lock import DirectoryLock
+from controller.followers.database import Database, read
+from controller.followers.place import Cursor
 
 NAME: Final = "notify"
 KEEP_DAYS: Final = 90
@@ -111,48 +107,12 @@ class Waiting(NamedTuple):
     data: dict[str, Any]
 
 
-class NotifyPlace:
-    """Notification's file. What changes it stands inside `with place.turn()`; all of a turn or none is kept.
-
-    The lock keeps a second process away: two would tell everybody twice.
-    """
+class NotifyPlace(Database):
+    """Notification's file."""
 
     def __init__(self, data: Path) -> None:
-        folder = data / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = DirectoryLock(folder, f"{NAME}.lock", f"heloop follow {NAME}")
-        self.path = folder / f"{NAME}.db"
-        try:
-            self._db = sqlite3.connect(self.path, timeout=5.0, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            for statement in _SCHEMA.split(";"):
-                self._db.execute(statement)
-        except sqlite3.DatabaseError as error:
-            self._lock.release()
-            raise Damaged(
-                f"{self.path}: {error}. Move it away: what stands now is told anew, what waited is lost"
-            ) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._db.close()
-        self._lock.release()
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Raises sqlite3.Error when the disk does not take it: then nothing of it is kept."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        finally:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+        moved = "what stands now is told anew, what waited is lost"
+        super().__init__(data, NAME, _SCHEMA, synchronous="FULL", moved=moved)
 
     def load(self, journal: str) -> tuple[Cursor, bytes]:
         """Where to go on, with the state that belongs to it; from the beginning in a new journal.
@@ -311,7 +271,7 @@ def log(data: Path, limit: int = 100) -> list[Logged]:
         "SELECT max(put_ns, done_ns), recipient, address, why, incident, state, attempts, reason, alarm"
         " FROM outbox ORDER BY number DESC LIMIT ?"
     )
-    return [Logged(*row) for row in _read(data, query, (limit,))]
+    return [Logged(*row) for row in read(data, NAME, query, (limit,))]
 
 
 def told(data: Path, incident: str) -> list[tuple[str, str, int, str]]:
@@ -320,17 +280,4 @@ def told(data: Path, incident: str) -> list[tuple[str, str, int, str]]:
         "SELECT recipient, way, max(put_ns, done_ns), iif(state = 'sending', 'waiting', state) FROM outbox"
         " WHERE incident = ? ORDER BY number"
     )
-    return [tuple(row) for row in _read(data, query, (incident,))] if incident else []
-
-
-def _read(data: Path, query: str, arguments: tuple[Any, ...]) -> list[Any]:
-    path = data / FOLDER / f"{NAME}.db"
-    if not path.exists():
-        return []
-    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)
-    try:
-        return db.execute(query, arguments).fetchall()
-    except sqlite3.DatabaseError as error:
-        raise Damaged(f"{path}: {error}") from error
-    finally:
-        db.close()
+    return [tuple(row) for row in read(data, NAME, query, (incident,))] if incident else []
