@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from alarms.routes import Address, Way
-from controller.followers.notify import post
+from controller.followers.notify import attempts
 from controller.followers.notify.apprise_chat import service_of
 from controller.followers.notify.follower import follow_notify
 from controller.followers.notify.trend import trend
@@ -61,7 +61,7 @@ def serve() -> None:
     trend.__module__  # noqa: B018 - what it imports late is wanted now
     import matplotlib.figure  # noqa: F401
 
-    post.retry_s = _soon  # type: ignore[attr-defined]
+    attempts.retry_s = _soon  # type: ignore[attr-defined]
     print("ready", flush=True)
     for line in sys.stdin:
         child = os.fork()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from alarms.routes import Address, Way
-from controller.followers.notify import follower, heartbeat, post, troubles
+from controller.followers.notify import attempts, follower, heartbeat, troubles
 from controller.followers.notify import place as places
 from controller.followers.notify.place import NotifyPlace
 from controller.plant import notification as plant_file
@@ -50,7 +50,7 @@ def plants(tmp_path: Path) -> Iterator[Plants]:
 
 @pytest.fixture(autouse=True)
 def no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(post, "retry_s", lambda _: 0.05)
+    monkeypatch.setattr(attempts, "retry_s", lambda _: 0.05)
     monkeypatch.setattr(troubles, "LASTS_S", 0.2)
     monkeypatch.setattr(troubles, "AGAIN_S", 0.5)
     monkeypatch.setattr(follower, "PROBE_S", 0.2)

@@ -15,8 +15,8 @@ import msgspec
 import structlog
 
 from alarms.delivery import Delivery, Effect, Note, Send, Withdraw
+from controller.followers.notify.attempts import Attempts
 from controller.followers.notify.place import DAY_NS, NotifyPlace, Receipt, Row
-from controller.followers.notify.post import Post
 from controller.followers.notify.test_alarm import TEST, TestRun
 from controller.followers.notify.troubles import Troubles
 from controller.followers.notify.ways import HEARTBEAT, PAGE, Outcome
@@ -43,14 +43,14 @@ class Desk:
     def __init__(
         self,
         place: NotifyPlace,
-        post: Post,
+        attempts: Attempts,
         fresh: Callable[[], Delivery],
         people: Collection[str],
         cursor: Cursor,
         state: bytes,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._place, self._post, self._fresh, self._now_ns = place, post, fresh, now_ns
+        self._place, self._attempts, self._fresh, self._now_ns = place, attempts, fresh, now_ns
         self._people = people
         self.cursor, self._state = cursor, state
         self._machine = self._remembered()
@@ -65,11 +65,11 @@ class Desk:
         if (
             self._waits
             or time.monotonic() - self._turned_s > IDLE_S
-            or self._post.outcomes()
+            or self._attempts.outcomes()
             or self.troubles.to_tell() is not None
         ):
             return True
-        pause_s, due_ns, test_ns = self._post.next_s(), self._machine.due_ns, self.test.until_ns
+        pause_s, due_ns, test_ns = self._attempts.next_s(), self._machine.due_ns, self.test.until_ns
         now_ns = self._now_ns()
         return (
             (pause_s is not None and pause_s <= 0)
@@ -80,11 +80,11 @@ class Desk:
     def turn(self, events: Sequence[Entry]) -> bool:
         """False: the disk did not take it, and nothing of it has happened."""
         now_ns = self._now_ns()
-        outcomes = self._post.outcomes()
+        outcomes = self._attempts.outcomes()
         try:
             with self._place.turn():
                 again = self._take(events, outcomes, now_ns)
-                begun = self._post.ready(self._place.open_rows())
+                begun = self._attempts.ready(self._place.open_rows())
                 messages = [self._place.message(row.id) for row in begun]
                 self._place.begin([row.id for row in begun])
                 cursor = self.cursor._replace(events=events[-1].seq) if events else self.cursor
@@ -95,9 +95,9 @@ class Desk:
             return False
         self.cursor, self._state, self._full, self._waits = cursor, state, "", False
         for one, _ in outcomes:
-            self._post.settled(one, again.get(one))
+            self._attempts.settled(one, again.get(one))
         for row, message in zip(begun, messages, strict=True):
-            self._post.start(row, message)
+            self._attempts.start(row, message)
         self._turned_s = time.monotonic()
         return True
 
@@ -170,7 +170,7 @@ class Desk:
         for row in self._place.open_rows() if self._waits else ():
             if row.unwanted:
                 self._end(row, "withdrawn", row.unwanted, now_ns)
-            elif row.address not in self._post.addresses:
+            elif row.address not in self._attempts.addresses:
                 reason = f"routes.yaml has no address {row.address} any more"
                 self._end(row, "given_up", reason, now_ns)
                 effects += self._machine.failed(row.id, now_ns, reason, True)
@@ -183,7 +183,7 @@ class Desk:
                     self._place.put(message, self._way(message.address), now_ns)
                 case Withdraw(one, reason):
                     row = self._place.row(one)
-                    if row is not None and self._post.is_on_its_way(one):
+                    if row is not None and self._attempts.is_on_its_way(one):
                         self._place.unwanted(one, reason)
                     elif row is not None:
                         self._end(row, "withdrawn", reason, now_ns)
@@ -237,7 +237,7 @@ class Desk:
     # --- besides -----------------------------------------------------------------------------------
 
     def _way(self, address: str) -> str:
-        known = self._post.addresses.get(address)
+        known = self._attempts.addresses.get(address)
         return str(known.way) if known else ""
 
     def _remembered(self) -> Delivery:
@@ -247,7 +247,7 @@ class Desk:
         return machine
 
     def _kept(self) -> tuple[Troubles, TestRun]:
-        known = {*self._post.addresses, TEST, HEARTBEAT, PAGE}
+        known = {*self._attempts.addresses, TEST, HEARTBEAT, PAGE}
         return Troubles(self._place.note("troubles"), known), TestRun(self._place)
 
     def _refused(self, error: sqlite3.Error) -> None:

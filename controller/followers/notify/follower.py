@@ -25,6 +25,7 @@ from controller.followers.core_socket import CoreAway, CoreSocket
 from controller.followers.follow import opened
 from controller.followers.notify import place as places
 from controller.followers.notify.apprise_chat import ChatWay
+from controller.followers.notify.attempts import Attempts
 from controller.followers.notify.context import Told
 from controller.followers.notify.desk import Desk
 from controller.followers.notify.heartbeat import Beating
@@ -33,7 +34,6 @@ from controller.followers.notify.mail import MailWay
 from controller.followers.notify.mqtt import MqttWay
 from controller.followers.notify.page import Rooms, serving
 from controller.followers.notify.place import NAME, NotifyPlace
-from controller.followers.notify.post import Post
 from controller.followers.notify.samples import check_templates
 from controller.followers.notify.telling import Telling
 from controller.followers.notify.templates import Templates
@@ -90,18 +90,18 @@ async def follow_notify(
     async with AsyncExitStack() as stack:
         reader = stack.enter_context(await opened(data))
         place = stack.enter_context(NotifyPlace(data))
-        post = Post(ways, {one.id: one for to in settings.routes.recipients for one in to.addresses})
-        stack.push_async_callback(post.close)
+        attempts = Attempts(ways, {one.id: one for to in settings.routes.recipients for one in to.addresses})
+        stack.push_async_callback(attempts.close)
         known = {one.id: one for one in plant.alarms}
         desk = Desk(
             place,
-            post,
+            attempts,
             lambda: Delivery(settings.routes, known, plant.suppressions),
             {one.name for one in settings.routes.recipients},
             *place.load(str(reader.meta("id"))),
             now_ns,
         )
-        following = Following(reader, desk, post, core)
+        following = Following(reader, desk, attempts, core)
         parts = Parts(plant, settings, data, core, place, ways, following)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         for work in _beside(parts):
@@ -124,8 +124,8 @@ def ways_of(settings: Notification, writing: Writing) -> dict[routes.Way, Way]:
 class Following:
     """Turn after turn, as soon as there is something for one."""
 
-    def __init__(self, reader: Reader, desk: Desk, post: Post, core: CoreSocket) -> None:
-        self._reader, self.desk, self.post, self._core = reader, desk, post, core
+    def __init__(self, reader: Reader, desk: Desk, attempts: Attempts, core: CoreSocket) -> None:
+        self._reader, self.desk, self.attempts, self._core = reader, desk, attempts, core
         self.looks = 0
         self._ended_s = time.monotonic()  # when the journal was last followed to its end
         self._confirmed = Cursor("")
@@ -144,7 +144,7 @@ class Following:
                 await asyncio.sleep(FULL_S)
             elif len(events) < EVENTS:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.post.wake.wait(), LOOK_S)
+                    await asyncio.wait_for(self.attempts.wake.wait(), LOOK_S)
 
     async def _confirm(self) -> None:
         """Everything that a turn has taken is on disk."""
@@ -213,15 +213,15 @@ async def _test(settings: TestAlarm, timezone: str, desk: Desk) -> None:
 
 async def _probe(parts: Parts) -> None:
     """A way in trouble to which nothing waits to go is asked whether its server answers again."""
-    desk, post = parts.following.desk, parts.following.post
+    desk, attempts = parts.following.desk, parts.following.attempts
     while True:
         await asyncio.sleep(PROBE_S)
         waiting = {row.address for row in parts.place.open_rows()}
         asked: dict[routes.Way, bool] = {}
         for name in desk.troubles.passing:
-            if name in waiting or name not in post.addresses:
+            if name in waiting or name not in attempts.addresses:
                 continue
-            way = post.addresses[name].way
+            way = attempts.addresses[name].way
             if way not in asked:
                 outcome = await parts.ways[way].probe()
                 asked[way] = outcome is None or outcome.delivered

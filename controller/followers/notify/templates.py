@@ -37,6 +37,14 @@ UNUSABLE: Final = (
     ValueError,
 )
 MESSAGE_FILES: Final = FILES[:3]
+# Ground and ink of a headline, for every template: `tones[tone]`.
+TONES: Final = {
+    "p1": ("#b3001b", "#ffffff"),
+    "p2": ("#f0a30a", "#1a1a1a"),
+    "p3": ("#f5df4d", "#1a1a1a"),
+    "calm": ("#2f6f4f", "#ffffff"),
+    "info": ("#1f4f82", "#ffffff"),
+}
 
 
 class Templates:
@@ -107,7 +115,7 @@ class Templates:
 
 
 def _environment(loader: ChoiceLoader) -> SandboxedEnvironment:
-    return SandboxedEnvironment(
+    environment = SandboxedEnvironment(
         loader=loader,
         autoescape=lambda name: name is not None and name.endswith(".html"),
         undefined=StrictUndefined,
@@ -115,6 +123,8 @@ def _environment(loader: ChoiceLoader) -> SandboxedEnvironment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.globals["tones"] = TONES
+    return environment
 
 
 def _spoken(name: str, error: Exception) -> str:

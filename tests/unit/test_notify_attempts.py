@@ -8,9 +8,9 @@ import pytest
 
 from alarms.delivery import Message, Why
 from alarms.routes import Address, Way
-from controller.followers.notify import post as posts
+from controller.followers.notify import attempts as module
+from controller.followers.notify.attempts import SLOTS, Attempts
 from controller.followers.notify.place import Row
-from controller.followers.notify.post import SLOTS, Post
 from controller.followers.notify.ways import DELIVERED, Outcome
 
 
@@ -47,70 +47,70 @@ def message(of: Row) -> Message:
 
 async def test_a_way_that_hangs_takes_its_own_slots_and_the_last_is_for_priority_1() -> None:
     mail, chat = Gate(), Gate()
-    post = Post({Way.MAIL: mail, Way.CHAT: chat}, ADDRESSES)
+    attempts = Attempts({Way.MAIL: mail, Way.CHAT: chat}, ADDRESSES)
     rows = [row(f"m{n}", f"p{n}.mail") for n in range(8)]
-    begun = post.ready(rows)
+    begun = attempts.ready(rows)
     assert len(begun) == SLOTS[Way.MAIL] - 1
     for one in begun:
-        post.start(one, message(one))
+        attempts.start(one, message(one))
     urgent, room = row("urgent", "p8.mail", 1), row("room", "room.chat")
-    assert [one.id for one in post.ready([urgent, *rows, room])] == ["urgent", "room"]
-    await post.close()
+    assert [one.id for one in attempts.ready([urgent, *rows, room])] == ["urgent", "room"]
+    await attempts.close()
 
 
 async def test_an_address_gets_one_message_at_a_time() -> None:
     mail = Gate()
-    post = Post({Way.MAIL: mail}, ADDRESSES)
+    attempts = Attempts({Way.MAIL: mail}, ADDRESSES)
     rows = [row("first", "p0.mail"), row("second", "p0.mail")]
-    [begun] = post.ready(rows)
-    post.start(begun, message(begun))
-    assert post.ready(rows) == []
+    [begun] = attempts.ready(rows)
+    attempts.start(begun, message(begun))
+    assert attempts.ready(rows) == []
     mail.open.set()
-    await post.wake.wait()
-    assert post.outcomes() == [("first", DELIVERED)]
-    assert post.ready(rows)[0].id == "second"
-    await post.close()
+    await attempts.wake.wait()
+    assert attempts.outcomes() == [("first", DELIVERED)]
+    assert attempts.ready(rows)[0].id == "second"
+    await attempts.close()
 
 
 async def test_an_outcome_is_given_until_it_is_settled() -> None:
     mail = Gate()
     mail.open.set()
-    post = Post({Way.MAIL: mail}, ADDRESSES)
+    attempts = Attempts({Way.MAIL: mail}, ADDRESSES)
     one = row("first", "p0.mail")
-    post.start(one, message(one))
-    assert post.is_on_its_way("first")
-    await post.wake.wait()
-    assert post.outcomes() == post.outcomes() == [("first", DELIVERED)]
-    assert post.ready([one]) == []
-    post.settled("first")
-    assert not post.is_on_its_way("first")
-    await post.close()
+    attempts.start(one, message(one))
+    assert attempts.is_on_its_way("first")
+    await attempts.wake.wait()
+    assert attempts.outcomes() == attempts.outcomes() == [("first", DELIVERED)]
+    assert attempts.ready([one]) == []
+    attempts.settled("first")
+    assert not attempts.is_on_its_way("first")
+    await attempts.close()
 
 
 async def test_a_pause_is_kept_and_forgotten_with_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(posts, "retry_s", lambda attempts: 100.0 * attempts)
-    post = Post({Way.MAIL: Gate()}, ADDRESSES)
+    monkeypatch.setattr(module, "retry_s", lambda made: 100.0 * made)
+    attempts = Attempts({Way.MAIL: Gate()}, ADDRESSES)
     one = row("first", "p0.mail")
-    post.settled("first", attempts=2)
-    assert post.ready([one]) == []
-    left_s = post.next_s()
+    attempts.settled("first", attempts=2)
+    assert attempts.ready([one]) == []
+    left_s = attempts.next_s()
     assert left_s is not None
     assert 190.0 < left_s <= 200.0
-    assert post.ready([]) == []  # withdrawn meanwhile
-    assert post.next_s() is None
-    await post.close()
+    assert attempts.ready([]) == []  # withdrawn meanwhile
+    assert attempts.next_s() is None
+    await attempts.close()
 
 
 async def test_a_pause_that_is_over_wakes_nobody_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(posts, "retry_s", lambda attempts: 0.0)
-    post = Post({Way.MAIL: Gate()}, ADDRESSES)
-    post.settled("first", attempts=1)
-    left_s = post.next_s()
+    monkeypatch.setattr(module, "retry_s", lambda made: 0.0)
+    attempts = Attempts({Way.MAIL: Gate()}, ADDRESSES)
+    attempts.settled("first", attempts=1)
+    left_s = attempts.next_s()
     assert left_s is not None
     assert left_s <= 0
-    assert [found.id for found in post.ready([row("first", "p0.mail")])] == ["first"]
-    assert post.next_s() is None
-    await post.close()
+    assert [found.id for found in attempts.ready([row("first", "p0.mail")])] == ["first"]
+    assert attempts.next_s() is None
+    await attempts.close()
 
 
 async def test_a_bug_in_a_way_is_not_swallowed() -> None:
@@ -118,11 +118,11 @@ async def test_a_bug_in_a_way_is_not_swallowed() -> None:
         async def send(self, message: Message, address: Address) -> Outcome:
             raise ZeroDivisionError
 
-    post = Post({Way.MAIL: Broken()}, ADDRESSES)
+    attempts = Attempts({Way.MAIL: Broken()}, ADDRESSES)
     one = row("first", "p0.mail")
-    post.start(one, message(one))
-    await post.wake.wait()
+    attempts.start(one, message(one))
+    await attempts.wake.wait()
     await asyncio.sleep(0)
     with pytest.raises(ZeroDivisionError):
-        post.outcomes()
-    await post.close()
+        attempts.outcomes()
+    await attempts.close()

@@ -21,7 +21,7 @@ from controller.followers.notify.ways import Outcome, Way
 SLOTS: Final = {routes.Way.MAIL: 4, routes.Way.CHAT: 6, routes.Way.MQTT: 4}
 
 
-class Post:
+class Attempts:
     """ways: how messages leave. addresses: by id."""
 
     def __init__(self, ways: Mapping[routes.Way, Way], addresses: Mapping[str, routes.Address]) -> None:
