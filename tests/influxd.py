@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from controller.plant.sinks import Influx
+from tests.daemon import Daemon, free_port
 
-START_S = 30.0
 CONFIG = """
 reporting-disabled = true
 bind-address = "127.0.0.1:{rpc}"
@@ -41,49 +35,17 @@ bind-address = "127.0.0.1:{rpc}"
 """
 
 
-def free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
-
-
-class Influxd:
-    """A server of its own; `kill` is -9, `start` goes on with the same folder and port."""
+class Influxd(Daemon):
+    """A server of its own."""
 
     def __init__(self, folder: Path, *, auth: bool = False) -> None:
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._config = folder / "influxdb.conf"
+        config = folder / "influxdb.conf"
+        super().__init__(["influxd", "-config", str(config)], folder / "log")
         folder.mkdir(parents=True, exist_ok=True)
         text = CONFIG.format(folder=folder, port=self.port, rpc=free_port(), auth=str(auth).lower())
-        self._config.write_text(text)
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.kill()
-
-    def start(self) -> None:
-        """Returns when it answers."""
-        command = ["influxd", "-config", str(self._config)]
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        until_s = time.monotonic() + START_S
-        while not self._answers():
-            assert self._process.poll() is None, (self.folder / "log").read_text()[-2000:]
-            assert time.monotonic() < until_s, "influxd did not answer in time"
-            time.sleep(0.02)
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        if self._process is not None:
-            os.kill(self._process.pid, number)
-            self._process.wait()
-            self._process = None
+        config.write_text(text)
 
     def settings(self, **others: Any) -> Influx:
         return Influx(**{"url": self.url, "database": "test", "timeout_s": 5.0, **others})
@@ -104,7 +66,7 @@ class Influxd:
         series = self.query(query, database)
         return series[0]["values"] if series else []
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self.url}/ping", timeout=1) as answer:
                 return bool(answer.status == 204)

@@ -2,18 +2,15 @@
 // Prints {"scene": ..., "says": ...} lines, and {"want": {tag: value}} for what the plant is to do next.
 "use strict";
 const {
-    OPCUAClient, MessageSecurityMode, SecurityPolicy, UserTokenType, AttributeIds, TimestampsToReturn,
-    constructEventFilter, ofType, callConditionRefresh, installAlarmMonitoring, uninstallAlarmMonitoring,
-    resolveNodeId, NodeId, ReferenceTypeIds, DataType, Variant, BrowseDirection,
+    AttributeIds, TimestampsToReturn, constructEventFilter, ofType, callConditionRefresh,
+    installAlarmMonitoring, uninstallAlarmMonitoring, resolveNodeId, ReferenceTypeIds, DataType,
+    BrowseDirection,
 } = require("node-opcua-client");
-const { OPCUACertificateManager } = require("node-opcua-certificate-manager");
-const path = require("path");
+const { url, tell, demo, trustList, secured } = require("./peer");
 
-const [folder, url, application] = process.argv.slice(2);
 const HH = resolveNodeId("ns=2;s=LT-201.HH");
 const H = resolveNodeId("ns=2;s=LT-201.H");
 const at = (node, rest) => resolveNodeId(`ns=2;s=${node.value}/${rest}`);
-const tell = (scene, says) => console.log(JSON.stringify({ scene, says }));
 const want = (values) => console.log(JSON.stringify({ want: values }));
 const pause = () => new Promise((resolve) => setTimeout(resolve, 20));
 const octets = (value) => ({ dataType: DataType.ByteString, value });
@@ -32,15 +29,9 @@ async function until(look) {
 }
 
 async function connected(user, certificates, act) {
-    const client = OPCUAClient.create({
-        applicationName: "interop", applicationUri: application,
-        certificateFile: path.join(folder, "certificate.pem"), privateKeyFile: path.join(folder, "key.pem"),
-        clientCertificateManager: certificates, securityPolicy: SecurityPolicy.Basic256Sha256,
-        securityMode: MessageSecurityMode.SignAndEncrypt, endpointMustExist: false,
-        connectionStrategy: { maxRetry: 0 }, requestedSessionTimeout: 60000,
-    });
+    const client = secured(certificates, { requestedSessionTimeout: 60000 });
     await client.connect(url);
-    const session = await client.createSession({ type: UserTokenType.UserName, userName: user, password: `demo-${user}` });
+    const session = await client.createSession(demo(user));
     try {
         await act(session);
     } finally {
@@ -229,8 +220,7 @@ async function supervisor(session) {
 }
 
 async function main() {
-    const certificates = new OPCUACertificateManager({ rootFolder: path.join(folder, "pki"), automaticallyAcceptUnknownCertificate: true });
-    await certificates.initialize();
+    const certificates = await trustList();
     await connected("operator", certificates, async (session) => {
         await theAlarmList(session);
         await filtersAndRefresh(session);

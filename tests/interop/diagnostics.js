@@ -2,30 +2,16 @@
 // Prints one JSON line per scene: {"scene": ..., "says": ...}. FOLDER holds its certificates.
 "use strict";
 const {
-    OPCUAClient, MessageSecurityMode, SecurityPolicy, UserTokenType, ClientSubscription, ClientMonitoredItem,
-    TimestampsToReturn, AttributeIds,
+    MessageSecurityMode, ClientSubscription, ClientMonitoredItem, TimestampsToReturn, AttributeIds,
 } = require("node-opcua-client");
-const { OPCUACertificateManager } = require("node-opcua-certificate-manager");
-const path = require("path");
+const { url, tell, demo, trustList, secured } = require("./peer");
 
-const [folder, url, application] = process.argv.slice(2);
-const tell = (scene, says) => console.log(JSON.stringify({ scene, says }));
 
 async function main() {
-    const certificates = new OPCUACertificateManager({
-        rootFolder: path.join(folder, "pki"), automaticallyAcceptUnknownCertificate: true,
-    });
-    await certificates.initialize();
-    const client = OPCUAClient.create({
-        applicationName: "interop", applicationUri: application, clientCertificateManager: certificates,
-        certificateFile: path.join(folder, "certificate.pem"), privateKeyFile: path.join(folder, "key.pem"),
-        securityPolicy: SecurityPolicy.Basic256Sha256, securityMode: MessageSecurityMode.SignAndEncrypt,
-        endpointMustExist: false, connectionStrategy: { maxRetry: 0 },
-    });
+    const certificates = await trustList();
+    const client = secured(certificates);
     await client.connect(url);
-    const session = await client.createSession({
-        type: UserTokenType.UserName, userName: "admin", password: "demo-admin",
-    });
+    const session = await client.createSession(demo("admin"));
     const subscription = await ClientSubscription.create(session, {
         requestedPublishingInterval: 100, requestedLifetimeCount: 1000, requestedMaxKeepAliveCount: 10,
         maxNotificationsPerPublish: 100, publishingEnabled: true, priority: 1,

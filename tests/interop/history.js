@@ -2,22 +2,18 @@
 // Prints one JSON line per scene: {"scene": ..., "says": ...}. What is recorded: tests/system/gateway_historic.py.
 "use strict";
 const {
-    OPCUAClient, MessageSecurityMode, SecurityPolicy, UserTokenType, AggregateFunction, HistoryReadRequest,
-    ReadAtTimeDetails, ReadEventDetails, TimestampsToReturn, constructEventFilter, readHistoryServerCapabilities,
-    HistoryUpdateRequest,
+    AggregateFunction, HistoryReadRequest, ReadAtTimeDetails, ReadEventDetails, TimestampsToReturn,
+    constructEventFilter, readHistoryServerCapabilities, HistoryUpdateRequest,
 } = require("node-opcua-client");
 const { DeleteRawModifiedDetails, ReadRawModifiedDetails } = require("node-opcua-types");
-const { OPCUACertificateManager } = require("node-opcua-certificate-manager");
-const path = require("path");
+const { url, tell, demo, trustList, secured } = require("./peer");
 
-const [folder, url, application] = process.argv.slice(2);
 const LEVEL = "ns=2;s=LT-201";
 const SWITCH = "ns=2;s=HS-390.R";
 const START = Date.UTC(2026, 0, 5, 1);
 const at = (minute) => new Date(START + minute * 60000);
 const minutes = (value) => Math.round((value.sourceTimestamp.getTime() - START) / 600) / 100;
 const row = (value) => [minutes(value), value.value.value ?? null, value.statusCode.name];
-const tell = (scene, says) => console.log(JSON.stringify({ scene, says }));
 
 async function pages(session, node, options) {
     const sizes = [];
@@ -111,18 +107,10 @@ async function judge(session) {
 }
 
 async function main() {
-    const certificates = new OPCUACertificateManager({
-        rootFolder: path.join(folder, "pki"), automaticallyAcceptUnknownCertificate: true,
-    });
-    await certificates.initialize();
-    const client = OPCUAClient.create({
-        applicationName: "interop", applicationUri: application,
-        certificateFile: path.join(folder, "certificate.pem"), privateKeyFile: path.join(folder, "key.pem"),
-        clientCertificateManager: certificates, securityPolicy: SecurityPolicy.Basic256Sha256,
-        securityMode: MessageSecurityMode.SignAndEncrypt, endpointMustExist: false, connectionStrategy: { maxRetry: 0 },
-    });
+    const certificates = await trustList();
+    const client = secured(certificates);
     await client.connect(url);
-    const session = await client.createSession({ type: UserTokenType.UserName, userName: "viewer", password: "demo-viewer" });
+    const session = await client.createSession(demo("viewer"));
     try {
         await judge(session);
     } finally {

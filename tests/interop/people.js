@@ -2,15 +2,12 @@
 // one JSON answer a line on stdout. {"user", "password"} or {"certificate", "key"} (files) logs in, reads NODE, and
 // answers what it says or the name of the refusal; {"trust": FILE} makes the client trust the server's certificate.
 "use strict";
-const { OPCUAClient, MessageSecurityMode, SecurityPolicy, UserTokenType } = require("node-opcua-client");
-const { OPCUACertificateManager } = require("node-opcua-certificate-manager");
+const { UserTokenType } = require("node-opcua-client");
 const { readCertificate } = require("node-opcua-crypto");
 const readline = require("readline");
-const path = require("path");
+const { url, failure, trustList, secured } = require("./peer");
 const fs = require("fs");
 
-const [folder, url, application] = process.argv.slice(2);
-const failure = (error) => (/(Bad[A-Za-z]+)/.exec(error.message) || ["", error.message])[1];
 
 function identity(wanted) {
     if (wanted.user !== undefined) {
@@ -30,12 +27,7 @@ async function answer(wanted, certificates) {
         await certificates.trustCertificate(readCertificate(wanted.trust));
         return "trusted";
     }
-    const client = OPCUAClient.create({
-        applicationName: "interop", applicationUri: application, clientCertificateManager: certificates,
-        certificateFile: path.join(folder, "certificate.pem"), privateKeyFile: path.join(folder, "key.pem"),
-        securityPolicy: SecurityPolicy.Basic256Sha256, securityMode: MessageSecurityMode.SignAndEncrypt,
-        endpointMustExist: false, connectionStrategy: { maxRetry: 0 }, requestedSessionTimeout: 30000,
-    });
+    const client = secured(certificates, { requestedSessionTimeout: 30000 });
     try {
         await client.connect(url);
         const session = await client.createSession(identity(wanted));
@@ -50,10 +42,7 @@ async function answer(wanted, certificates) {
 }
 
 async function main() {
-    const certificates = new OPCUACertificateManager({
-        rootFolder: path.join(folder, "pki"), automaticallyAcceptUnknownCertificate: false,
-    });
-    await certificates.initialize();
+    const certificates = await trustList(false);
     for await (const line of readline.createInterface({ input: process.stdin })) {
         console.log(JSON.stringify({ says: await answer(JSON.parse(line), certificates) }));
     }

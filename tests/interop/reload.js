@@ -2,33 +2,19 @@
 // It reads, monitors PT-204 and the Server's events, and prints one JSON line per scene when all was told.
 "use strict";
 const {
-    OPCUAClient, MessageSecurityMode, SecurityPolicy, UserTokenType, ClientSubscription, ClientMonitoredItem,
-    TimestampsToReturn, AttributeIds, constructEventFilter,
+    ClientSubscription, ClientMonitoredItem, TimestampsToReturn, AttributeIds, constructEventFilter,
 } = require("node-opcua-client");
-const { OPCUACertificateManager } = require("node-opcua-certificate-manager");
-const path = require("path");
+const { url, tell, demo, trustList, secured } = require("./peer");
 
-const [folder, url, application] = process.argv.slice(2);
-const tell = (scene, says) => console.log(JSON.stringify({ scene, says }));
 const TAG = "ns=2;s=PT-204", SEMANTICS_CHANGED = 0x4000, PATIENCE_MS = 60000;
 
 async function main() {
-    const certificates = new OPCUACertificateManager({
-        rootFolder: path.join(folder, "pki"), automaticallyAcceptUnknownCertificate: true,
-    });
-    await certificates.initialize();
-    const client = OPCUAClient.create({
-        applicationName: "interop", applicationUri: application, clientCertificateManager: certificates,
-        certificateFile: path.join(folder, "certificate.pem"), privateKeyFile: path.join(folder, "key.pem"),
-        securityPolicy: SecurityPolicy.Basic256Sha256, securityMode: MessageSecurityMode.SignAndEncrypt,
-        endpointMustExist: false, connectionStrategy: { maxRetry: 0 },
-    });
+    const certificates = await trustList();
+    const client = secured(certificates);
     let lost = 0;
     client.on("connection_lost", () => { lost += 1; });
     await client.connect(url);
-    const session = await client.createSession({
-        type: UserTokenType.UserName, userName: "operator", password: "demo-operator",
-    });
+    const session = await client.createSession(demo("operator"));
     const range = async () => (await session.read({ nodeId: `${TAG}/EURange` })).value.value.high;
     const before = await range();
     const subscription = await ClientSubscription.create(session, {

@@ -1,15 +1,9 @@
 // node-opcua's client walks the plant: `node space.js FOLDER URL APPLICATION-URI`.
 // Prints one JSON line per scene: {"scene": ..., "says": ...}. FOLDER holds its certificates.
 "use strict";
-const {
-    OPCUAClient, MessageSecurityMode, SecurityPolicy, UserTokenType, AttributeIds, BrowseDirection,
-    DataType, makeBrowsePath,
-} = require("node-opcua-client");
-const { OPCUACertificateManager } = require("node-opcua-certificate-manager");
-const path = require("path");
+const { AttributeIds, BrowseDirection, DataType, makeBrowsePath } = require("node-opcua-client");
+const { url, tell, demo, trustList, secured } = require("./peer");
 
-const [folder, url, application] = process.argv.slice(2);
-const tell = (scene, says) => console.log(JSON.stringify({ scene, says }));
 const plant = (id) => `ns=2;s=${id}`;
 
 async function crawl(session) {
@@ -40,20 +34,10 @@ async function crawl(session) {
 }
 
 async function main() {
-    const certificates = new OPCUACertificateManager({
-        rootFolder: path.join(folder, "pki"), automaticallyAcceptUnknownCertificate: true,
-    });
-    await certificates.initialize();
-    const client = OPCUAClient.create({
-        applicationName: "interop", applicationUri: application, clientCertificateManager: certificates,
-        certificateFile: path.join(folder, "certificate.pem"), privateKeyFile: path.join(folder, "key.pem"),
-        securityPolicy: SecurityPolicy.Basic256Sha256, securityMode: MessageSecurityMode.SignAndEncrypt,
-        endpointMustExist: false, connectionStrategy: { maxRetry: 0 },
-    });
+    const certificates = await trustList();
+    const client = secured(certificates);
     await client.connect(url);
-    const session = await client.createSession({
-        type: UserTokenType.UserName, userName: "operator", password: "demo-operator",
-    });
+    const session = await client.createSession(demo("operator"));
 
     const { seen, classes } = await crawl(session);
     tell("nodes", seen.length);

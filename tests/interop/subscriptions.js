@@ -3,19 +3,15 @@
 // per scene: {"scene": ..., "says": ...}. FOLDER holds its certificates.
 "use strict";
 const {
-    OPCUAClient, MessageSecurityMode, SecurityPolicy, UserTokenType, ClientSubscription, ClientMonitoredItem,
-    TimestampsToReturn, AttributeIds, constructEventFilter, ofType, MonitoringMode, DataChangeFilter, DataChangeTrigger,
-    DeadbandType, ContentFilter, FilterOperator, LiteralOperand, ElementOperand, SimpleAttributeOperand, EventFilter,
-    SetTriggeringRequest, Variant, DataType, resolveNodeId,
+    ClientSubscription, ClientMonitoredItem, TimestampsToReturn, AttributeIds, constructEventFilter, ofType,
+    MonitoringMode, DataChangeFilter, DataChangeTrigger, DeadbandType, ContentFilter, FilterOperator,
+    LiteralOperand, ElementOperand, SimpleAttributeOperand, EventFilter, SetTriggeringRequest, Variant,
+    DataType, resolveNodeId,
 } = require("node-opcua-client");
-const { OPCUACertificateManager } = require("node-opcua-certificate-manager");
 const readline = require("readline");
-const path = require("path");
+const { url, tell, failure, demo, trustList, secured } = require("./peer");
 
-const [folder, url, application] = process.argv.slice(2);
 const lines = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const tell = (scene, says) => console.log(JSON.stringify({ scene, says }));
-const failure = (error) => (/(Bad[A-Za-z]+)/.exec(error.message) || ["", error.message])[1];
 const TAG = (name) => `ns=2;s=${name}`;
 const SERVER = "i=2253";
 
@@ -44,15 +40,10 @@ function collect(emitter, event, make = (...each) => each[0]) {
 const callback = (make) => new Promise((resolve, reject) => make((error, result) => (error ? reject(error) : resolve(result))));
 
 function connection(certificates) {
-    return OPCUAClient.create({
-        applicationName: "interop", applicationUri: application, clientCertificateManager: certificates,
-        certificateFile: path.join(folder, "certificate.pem"), privateKeyFile: path.join(folder, "key.pem"),
-        securityPolicy: SecurityPolicy.Basic256Sha256, securityMode: MessageSecurityMode.SignAndEncrypt,
-        endpointMustExist: false, connectionStrategy: { maxRetry: 0 }, requestedSessionTimeout: 30000,
-    });
+    return secured(certificates, { requestedSessionTimeout: 30000 });
 }
 
-const operator = { type: UserTokenType.UserName, userName: "operator", password: "demo-operator" };
+const operator = demo("operator");
 const subscribe = (session, more = {}) => ClientSubscription.create(session, {
     requestedPublishingInterval: 100, requestedLifetimeCount: 100, requestedMaxKeepAliveCount: 2,
     maxNotificationsPerPublish: 100, publishingEnabled: true, priority: 1, ...more,
@@ -197,8 +188,7 @@ async function bare(client, session) {
 }
 
 async function main() {
-    const certificates = new OPCUACertificateManager({ rootFolder: path.join(folder, "pki"), automaticallyAcceptUnknownCertificate: true });
-    await certificates.initialize();
+    const certificates = await trustList();
     const client = connection(certificates);
     await client.connect(url);
     const session = await client.createSession(operator);

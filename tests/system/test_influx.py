@@ -29,6 +29,7 @@ from controller.followers.place import dead_count, read_dead, read_place
 from controller.plant.plant import Plant
 from controller.plant.sinks import Influx
 from controller.record.reader import Reader
+from tests.certified import certified, server_context
 from tests.fault_server import Fault, fault_server
 from tests.influxd import Influxd
 from tests.journalled import T0, S, Writing, plant_of
@@ -343,9 +344,9 @@ async def test_the_partial_write_of_3_core_parks_the_line_that_it_names(
 async def test_over_tls_only_a_server_that_is_trusted_gets_the_rows(
     tmp_path: Path, server: Influxd, writing: Writing
 ) -> None:
-    context, ca = _certificate(tmp_path)
+    both, ca = certified(tmp_path)
     writing.scan(3)
-    async with fault_server(server.url, context) as front:
+    async with fault_server(server.url, server_context(both)) as front:
         settings = Influx(url=front.url, database="test", timeout_s=2.0)
         async with following(writing.plant, settings, writing.data):
             await asyncio.sleep(0.5)
@@ -353,43 +354,6 @@ async def test_over_tls_only_a_server_that_is_trusted_gets_the_rows(
         async with following(writing.plant, replace(settings, ca=str(ca)), writing.data):
             await all_sent(writing.data)
     await agreement(writing.plant, writing.data, server.settings())
-
-
-def _certificate(folder: Path) -> tuple[object, Path]:
-    import datetime
-    import ipaddress
-    import ssl
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(private.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
-        .sign(private, hashes.SHA256())
-    )
-    ca, both = folder / "ca.pem", folder / "both.pem"
-    ca.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    key = private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    both.write_bytes(key + ca.read_bytes())
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(both)
-    return context, ca
 
 
 async def test_a_tail_that_was_cut_off_shows_against_the_heads_that_influx_was_sent(

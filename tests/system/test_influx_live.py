@@ -13,7 +13,7 @@ import pytest
 
 from controller.followers.influx.settings import settings_of
 from controller.plant.sinks import Influx
-from tests.influxd import free_port
+from tests.daemon import free_port
 from tests.journalled import Writing, plant_of
 from tests.system.test_influx import agreement, all_sent, following, until
 

@@ -14,7 +14,8 @@ from aiohttp import web
 from controller.followers.influx.queries import NotAnswered
 from controller.followers.influx.setup import set_up
 from controller.plant.sinks import Influx
-from tests.influxd import Influxd, free_port
+from tests.daemon import free_port
+from tests.influxd import Influxd
 
 # --- 1.x, a real one -----------------------------------------------------------------------------
 
