@@ -36,6 +36,8 @@ def _links(state: dict[str, Any]) -> list[str]:
         life = lives[row["plc"]]
         mode = {True: "remote", False: "LOCAL", None: "mode unknown"}[life["remote"]]
         reason = f" ({life['reason']})" if life["reason"] else ""
+        if life["fenced"]:
+            reason += ", a newer service owns it: this one writes nothing"
         lines.append(
             f"  {row['plc']:3} {life['life']:8} {mode:8} {row['changes']:>9} changes, "
             f"{row['reconnects']} reconnects, {row['gaps']} gaps, {row['overflows']} overflows, "

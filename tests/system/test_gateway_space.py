@@ -155,6 +155,17 @@ class TestValues:
             assert value.Value.Value == pytest.approx(3.0), "the last value is kept"
             assert await level.read_value() == 1
 
+    async def test_when_a_newer_service_owns_the_plc_this_one_is_the_standby(self, here: Whole) -> None:
+        async with here.client() as client:
+            level = client.get_node(standard(_ID.Server_ServiceLevel))
+            fenced = client.get_node(node("PLC/R/Fenced"))
+            await here.when(lambda: here.running.picture.status)
+            assert (await level.read_value(), await fenced.read_value()) == (255, False)
+            here.behind.tell({"OWNER-EPOCH.R": 4e9, "PT-303": 7.5})
+            await here.when(lambda: here.running.picture.status["plcs"][0]["fenced"])
+            assert (await level.read_value(), await fenced.read_value()) == (100, True)
+            assert await client.get_node(node("PT-303")).read_value() == 7.5, "what is seen is still true"
+
     @pytest.mark.parametrize(
         ("path", "attribute", "index_range", "code"),
         [

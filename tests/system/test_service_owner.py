@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from controller.cli.tables import status_text
 from controller.plant.config import find_plant, load
 from tests.system.observer import Observer
 from tests.system.service import Service, plcs
@@ -30,6 +31,7 @@ def test_a_newer_owner_takes_over_and_the_older_writes_nothing_any_more(tmp_path
         assert fenced.severity >= 800
         assert f"epoch {first} is refused" in fenced.text
         assert older.plc("R")["fenced"]
+        assert "a newer service owns it" in status_text(older.status())
         plc.until("OWNER-EPOCH.R", lambda epoch: epoch == second)
         mark = plc.mark()
         refused = older.request("command", "C-301.CMD", word="stop", reason="does not know better")

@@ -140,10 +140,21 @@ class TestServiceLevel:
         assert 199 == begun > most > least > 1
         assert (nothing, blind) == (1, 1)
 
-    @given(st.lists(st.booleans(), max_size=50), st.booleans(), st.booleans())
-    def test_it_is_in_one_of_the_bands_always(self, links: list[bool], feed: bool, ready: bool) -> None:
-        level = service_level(feed=feed, ready=ready, links=[{"up": one} for one in links])
-        assert level == 255 or 1 <= level <= 199
+    def test_of_two_services_the_owner_of_the_plcs_is_preferred(self) -> None:
+        up, down = {"up": True}, {"up": False}
+        owner = service_level(feed=True, ready=True, links=[up, up, up])
+        standby = service_level(feed=True, ready=True, links=[up, up, up], standby=True)
+        seeing_less = service_level(feed=True, ready=True, links=[up, down, down], standby=True)
+        blind = service_level(feed=False, ready=True, links=[up, up, up], standby=True)
+        assert owner > standby == 100 > seeing_less > blind == 1
+
+    @given(st.lists(st.booleans(), max_size=50), st.booleans(), st.booleans(), st.booleans())
+    def test_it_is_in_one_of_the_bands_always(
+        self, links: list[bool], feed: bool, ready: bool, standby: bool
+    ) -> None:
+        up = [{"up": one} for one in links]
+        level = service_level(feed=feed, ready=ready, links=up, standby=standby)
+        assert 1 <= level <= 100 if standby else level == 255 or 1 <= level <= 199
 
 
 class TestIndexRanges:

@@ -160,6 +160,7 @@ class Picture:
             "Life": (life.get("life"), _V.String),
             "Reason": (life.get("reason"), _V.String),
             "Remote": (life.get("remote"), _V.Boolean),
+            "Fenced": (life.get("fenced"), _V.Boolean),
             "FreshTime": (None if fresh is None else fresh * 1000.0, _V.Double),
             "Changes": (link.get("changes"), _V.UInt64),
             "Notifications": (link.get("notifications"), _V.UInt64),

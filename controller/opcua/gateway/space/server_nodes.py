@@ -50,9 +50,13 @@ class ServerNodes:
         self._started = datetime.now(UTC)
 
     def level(self) -> int:
-        values, service = self._gateway.values, self._picture.status.get("service", {})
+        values, state = self._gateway.values, self._picture.status
         return service_level(
-            feed=values.up, ready=bool(service.get("ready")), links=values.links, stopping=self._stopping
+            feed=values.up,
+            ready=bool(state.get("service", {}).get("ready")),
+            links=values.links,
+            standby=any(row["fenced"] for row in state.get("plcs", ())),
+            stopping=self._stopping,
         )
 
     @property

@@ -111,6 +111,7 @@ PLC: Final = ObjectType(
         Variable("Life", _TEXT, "Whether its counter moves."),
         Variable("Reason", _TEXT, "Why it is not alive."),
         Variable("Remote", _YES, "It accepts commands."),
+        Variable("Fenced", _YES, "A newer service owns it: this one reads, and writes nothing."),
         Variable("FreshTime", _NUMBER, "Since the last notification.", duration=True),
         Variable("Changes", _V.UInt64, "Values received."),
         Variable("Notifications", _V.UInt64, "Notifications received."),
