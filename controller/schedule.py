@@ -74,6 +74,7 @@ async def compact(data: Path) -> int:
     """Folds samples into history.db in a process of its own; its exit code."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        "-P",
         "-m",
         "controller",
         "compact",

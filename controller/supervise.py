@@ -71,6 +71,7 @@ class Supervisor:
     async def _once(self, child: Child) -> int:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",  # a file of the folder it was started in is no module of ours
             "-m",
             "controller",
             *child.arguments,

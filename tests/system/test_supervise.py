@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,19 @@ async def test_a_killed_child_is_started_again_and_the_reason_is_said() -> None:
         await task
     assert any("ended with exit code 0; starting again" in line for line in said)
     assert supervisor.restarts == {"version": 1}
+
+
+async def test_a_script_of_the_users_beside_it_is_not_taken_for_a_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("alarms.py", "controller.py", "json.py"):
+        (tmp_path / name).write_text("raise SystemExit('imported by mistake')\n")
+    monkeypatch.chdir(tmp_path)
+    said: list[str] = []
+    supervisor = Supervisor(lambda _, line: said.append(line))
+    with pytest.raises(Refused):
+        await supervisor.keep(Child("check", ["check", "no-such-plant"]))
+    assert not any("by mistake" in line for line in said)
 
 
 async def test_wrong_use_is_not_tried_again() -> None:
