@@ -29,6 +29,12 @@ def commands_of(text: str) -> list[tuple[str, list[str]]]:
     return found
 
 
+def files_of(text: str) -> dict[str, str]:
+    """Python blocks that begin with their file's name, `# NAME.py`."""
+    found = re.findall(r"```python\n(# (\w+\.py)\n.*?)```", text, re.DOTALL)
+    return {name: block for block, name in found}
+
+
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.stem)
 def test_the_commands_on_the_page_do_what_the_page_says(page: Path, tmp_path: Path) -> None:
     place = tmp_path / "repository" / "playground"
@@ -36,7 +42,10 @@ def test_the_commands_on_the_page_do_what_the_page_says(page: Path, tmp_path: Pa
     (place.parent / "plc_maps").symlink_to(ROOT / "plc_maps")
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "HELOOP_PORT_BASE": str(free_port_base())}
-    for command, expected in commands_of(page.read_text(encoding="utf-8")):
+    text = page.read_text(encoding="utf-8")
+    for name, source in files_of(text).items():
+        (place / name).write_text(source, encoding="utf-8")
+    for command, expected in commands_of(text):
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=place,
