@@ -496,6 +496,8 @@ async def test_asyncuas_own_client_sees_acknowledges_and_refreshes(plant: Alarme
         condition = client.get_node(event.NodeId)
         assert condition.nodeid == of_plant(H)
         await condition.call_method("0:Acknowledge", event.EventId, ua.LocalizedText("seen", "en"))
+        acked = await condition.get_child("0:AckedState")
+        assert (await acked.read_value()).Text == "Acknowledged", "what was done is seen at once"
         await plant.when(lambda: getattr(heard.newest(H), "AckedState/Id"))
         with pytest.raises(ua.UaStatusCodeError, match="BadConditionBranchAlreadyAcked"):
             await condition.call_method("0:Acknowledge", event.EventId, ua.LocalizedText("seen", "en"))
@@ -507,6 +509,5 @@ async def test_asyncuas_own_client_sees_acknowledges_and_refreshes(plant: Alarme
         shelf = await condition.get_child("0:ShelvingState")
         await shelf.call_method("0:TimedShelve", 60_000.0)
         current = await shelf.get_child("0:CurrentState")
-        while (await current.read_value()).Text != "Timed Shelved":
-            await asyncio.sleep(0)
+        assert (await current.read_value()).Text == "Timed Shelved"
         await subscription.delete()

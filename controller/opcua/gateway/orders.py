@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -54,6 +54,8 @@ class Orders:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        # (journal number, target): waits until clients see what was done
+        self.shown: Callable[[int, str], Awaitable[None]] | None = None
         self._idle: list[_Wire] = []
         self._free = asyncio.Semaphore(CONNECTIONS)
         self._waiting = 0
@@ -67,7 +69,7 @@ class Orders:
         reason: str = "",
     ) -> Reply:
         """One request in the caller's name. Never raises: without an answer the reply says so."""
-        return await self._send(
+        reply = await self._send(
             {
                 "action": action,
                 "target": target,
@@ -79,6 +81,9 @@ class Orders:
                 "session": caller.session,
             }
         )
+        if reply.accepted and self.shown is not None:
+            await self.shown(reply.journal_seq, target)
+        return reply
 
     async def record(self, kind: str, source: str, text: str, data: Mapping[str, Any]) -> Reply:
         """Puts what the gateway itself has to tell into the journal."""

@@ -36,6 +36,7 @@ class Picture:
         self._rows: dict[str, dict[str, Row]] = {}
         self._at = datetime.now(UTC)
         self._until_s = 0.0
+        self._waiting: list[asyncio.Future[None]] = []
         self.gateway: Callable[[], Mapping[str, int]] = dict  # counts of the gateway itself, by part
 
     async def follow(self) -> None:
@@ -45,15 +46,24 @@ class Picture:
         try:
             while True:
                 news.clear()
+                waiting, self._waiting = self._waiting, []
                 reply = await self._orders.query("status")
                 if reply.accepted:
                     self.take(dict(reply.data))
+                for one in waiting:
+                    if not one.done():
+                        one.set_result(None)
                 await asyncio.sleep(GAP_S)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(PERIOD_S - GAP_S):
                         await news.wait()
         finally:
             unwatch()
+
+    def renewed(self) -> asyncio.Future[None]:
+        """Done when the core has answered a question that was not asked yet."""
+        self._waiting.append(asyncio.get_running_loop().create_future())
+        return self._waiting[-1]
 
     def take(self, status: dict[str, Any]) -> None:
         """The core's answer to `status`."""

@@ -37,6 +37,7 @@ from controller.opcua.gateway.server import Gateway
 from controller.opcua.gateway.services import Services
 from controller.opcua.gateway.sessions import Sessions
 from controller.opcua.gateway.settings import Settings
+from controller.opcua.gateway.shown import Shown
 from controller.opcua.gateway.space.server_nodes import STATUS_NODES, ServerNodes
 from controller.opcua.gateway.space.standard import StandardNodes
 from controller.opcua.gateway.subscriptions import items, publish, subscribing
@@ -123,6 +124,7 @@ async def serving(
         bind_roles(parts.standard.bind, door.authentication.accounts, anonymous=settings.anonymous)
         cursor = Cursor(data, parts.made.conditions, parts.made.story, subscriptions.deliver)
         stack.callback(values.watch_journal(cursor.wake))
+        orders.shown = Shown(values, cursor, parts.picture)
         reload = Reload(gateway, parts, cursor, find)
         async with (
             _beside(gateway, parts.picture, cursor, place, reload),

@@ -243,10 +243,14 @@ class Values:
             document = snapshot
         self.links = document["links"]
         self._apply(document["values"], document["texts"])
-        if document["journal"] > self.journal:
-            self.journal = document["journal"]
+        self.hear(document["journal"])
+
+    def hear(self, journal: int) -> None:
+        """So far the journal goes; its watchers are told when that is news."""
+        if journal > self.journal:
+            self.journal = journal
             for watcher in list(self._journal_watchers):
-                watcher(self.journal)
+                watcher(journal)
 
     def _apply(self, rows: Sequence[Sequence[Any]], texts: Sequence[Sequence[Any]]) -> None:
         changed = np.zeros(0, dtype=np.int64)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -58,15 +58,27 @@ class Cursor:
         self._reader: Reader | None = None
         self._journal: Any = None
         self._woken = asyncio.Event()
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self.reloads = 0
 
     def wake(self, _: int = 0) -> None:
         """There may be more: the feed says so."""
         self._woken.set()
 
+    @property
+    def alarms(self) -> Container[str]:
+        """Ids of those that are conditions."""
+        return self._conditions.forms
+
     def turn_to(self, conditions: Conditions, story: Story) -> None:
         """Those of another version of the plant, which have succeeded the present ones."""
         self._conditions, self._story = conditions, story
+
+    async def reached(self, seq: int) -> None:
+        """Returns when the conditions have this event in them, and who listens has been told."""
+        if self._conditions.seq < seq:
+            self._waiting.append((seq, asyncio.get_running_loop().create_future()))
+            await self._waiting[-1][1]
 
     async def load(self) -> None:
         """The conditions as the journal has them now; who listens already is asked to refresh.
@@ -104,6 +116,13 @@ class Cursor:
                 return
             else:
                 await self._tell(page.entries)
+            self._have_reached(self._conditions.seq)
+
+    def _have_reached(self, seq: int) -> None:
+        for until, future in self._waiting:
+            if until <= seq and not future.done():
+                future.set_result(None)
+        self._waiting = [(until, future) for until, future in self._waiting if not future.done()]
 
     async def _tell(self, entries: list[Entry]) -> None:
         until_s = time.monotonic() + SLICE_S
