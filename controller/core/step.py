@@ -36,6 +36,7 @@ SEVERITY = {  # OPC UA Part 5, 6.4.2: 1 (information) to 1000 (catastrophic)
     "follower.refused": 700,
     "follower.parked": 500,
     "notify.given_up": 500,
+    "notify.bare": 300,
     "notify.unreachable": 700,
     "notify.hole": 500,
     "notify.test_failed": 700,

@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from alarms.delivery import Message
-from controller.followers.database import FOLDER
+from controller.followers.database import FOLDER, read
 from controller.followers.notify.letter import message_id
 from controller.followers.notify.place import NAME
 from controller.plant.plant import Plant
@@ -81,11 +81,17 @@ class _Run:
             self.interrupted[_named(message)] += 1
 
     def check(self, raised: int, tally: Tally) -> None:
-        """Every P1 has reached everybody; nothing came more often than its deliveries were interrupted."""
+        """Every P1 has reached everybody; nothing came more often than its deliveries were interrupted.
+
+        Only what was interrupted twice came in its plainest form.
+        """
         came = Counter((got.recipient, got.id) for got in self.mail.got)
         for (who, letter), count in came.items():
             allowed = 1 + self.interrupted[letter] + self.mail.forgotten[letter]
             assert count <= allowed, f"{letter} came {count} times to {who}, allowed {allowed}"
+        plainest = [got.id for got in self.mail.got if not got.letter.is_multipart()]
+        assert all(self.interrupted[letter] > 1 for letter in plainest), "in fixed words without need"
+        assert not read(self.plants.data, NAME, "SELECT * FROM interrupted")
         for who in PEOPLE:
             opened = {letter for one, letter in came if one == who and ".incident@" in letter}
             assert len(opened) == raised, f"{who} was told of {len(opened)} of {raised} incidents"

@@ -18,6 +18,7 @@ from alarms.routes import Address, Way
 from controller.followers.notify.apprise_chat import ChatWay, service_of
 from controller.followers.notify.mail import MailWay
 from controller.followers.notify.mqtt import MqttWay
+from controller.followers.notify.ways import Form
 from controller.plant.notification import Mail
 from tests.certified import certified, server_context
 from tests.mail_server import MailServer, mail_server
@@ -28,11 +29,11 @@ MESSAGE = Message("m1", "sato", "sato.mail", Why.FIRST, "i1", True, 1, 0)
 SATO = Address("sato.mail", Way.MAIL, "sato@plant.example")
 
 
-def letter(message: Message, address: Address, *, plain: bool = False) -> EmailMessage:
+def letter(message: Message, address: Address, form: Form = Form.FULL) -> EmailMessage:
     made = EmailMessage()
     made["From"], made["To"] = "heloop@plant.example", address.target
     made["Subject"], made["Message-ID"] = "液面が低い LT-201.LL", f"<{message.id}@plant.example>"
-    made.set_content("LT-201 3 %" if plain else "LT-201 3 %\n" * 200)
+    made.set_content("LT-201 3 %\n" * 200 if form is Form.FULL else f"LT-201 3 % {form.value}")
     return made
 
 
@@ -143,7 +144,8 @@ async def test_nobody_at_the_port_passes_one_day() -> None:
 async def test_a_letter_that_is_too_large_goes_without_its_picture() -> None:
     async with mail_server(size=600) as server, mail_way(server.settings()) as way:
         assert (await way.send(MESSAGE, SATO)).delivered
-    assert "LT-201 3 %" in server.got[0].letter.get_content()
+        assert (await way.send(MESSAGE, SATO, Form.BARE)).delivered
+    assert [got.letter.get_content().strip() for got in server.got] == ["LT-201 3 % small", "LT-201 3 % bare"]
 
 
 async def test_an_address_that_smuggles_another_line_reaches_nobody_else() -> None:
@@ -167,7 +169,7 @@ async def test_a_connection_that_the_server_closed_meanwhile_is_replaced() -> No
 # --- chat ----------------------------------------------------------------------------------------
 
 
-def text(message: Message, address: Address, *, plain: bool = False) -> tuple[str, str]:
+def text(message: Message, address: Address, form: Form) -> tuple[str, str]:
     return "P1 LT-201.LL 液面が低い", "3 % since 02:10 {{ not a template }}"
 
 
@@ -265,7 +267,7 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
         yield running
 
 
-def payload(message: Message, address: Address, *, plain: bool = False) -> bytes:
+def payload(message: Message, address: Address, form: Form) -> bytes:
     return f'{{"message": "{message.id}"}}'.encode()
 
 

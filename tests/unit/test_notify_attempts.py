@@ -11,7 +11,7 @@ from alarms.routes import Address, Way
 from controller.followers.notify import attempts as module
 from controller.followers.notify.attempts import SLOTS, Attempts
 from controller.followers.notify.place import Row
-from controller.followers.notify.ways import DELIVERED, Outcome
+from controller.followers.notify.ways import DELIVERED, Form, Outcome
 
 
 class Gate:
@@ -19,10 +19,10 @@ class Gate:
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
-        self.seen: list[str] = []
+        self.seen: list[tuple[str, Form]] = []
 
-    async def send(self, message: Message, address: Address) -> Outcome:
-        self.seen.append(message.id)
+    async def send(self, message: Message, address: Address, form: Form = Form.FULL) -> Outcome:
+        self.seen.append((message.id, form))
         await self.open.wait()
         return DELIVERED
 
@@ -72,6 +72,18 @@ async def test_an_address_gets_one_message_at_a_time() -> None:
     await attempts.close()
 
 
+async def test_from_the_second_interruption_on_a_message_leaves_in_its_plainest_form() -> None:
+    mail = Gate()
+    mail.open.set()
+    attempts = Attempts({Way.MAIL: mail}, ADDRESSES)
+    for times in range(4):
+        one = row(f"m{times}", "p0.mail")._replace(interrupted=times)
+        attempts.start(one, message(one))
+    await attempts.wake.wait()
+    assert mail.seen == [("m0", Form.FULL), ("m1", Form.FULL), ("m2", Form.BARE), ("m3", Form.BARE)]
+    await attempts.close()
+
+
 async def test_an_outcome_is_given_until_it_is_settled() -> None:
     mail = Gate()
     mail.open.set()
@@ -115,7 +127,7 @@ async def test_a_pause_that_is_over_wakes_nobody_twice(monkeypatch: pytest.Monke
 
 async def test_a_bug_in_a_way_is_not_swallowed() -> None:
     class Broken(Gate):
-        async def send(self, message: Message, address: Address) -> Outcome:
+        async def send(self, message: Message, address: Address, form: Form = Form.FULL) -> Outcome:
             raise ZeroDivisionError
 
     attempts = Attempts({Way.MAIL: Broken()}, ADDRESSES)

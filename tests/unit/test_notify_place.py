@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from alarms.delivery import Item, Message, Why
+from controller.followers.database import read
 from controller.followers.notify import place as places
 from controller.followers.notify.place import DAY_NS, KEEP_DAYS, NotifyPlace, Receipt
 from controller.followers.place import Cursor
@@ -95,6 +97,47 @@ def test_a_new_journal_has_no_state_and_its_ids_are_new(place: NotifyPlace) -> N
         place.save(Cursor("second", 1), b"new")
     assert [row.id for row in place.open_rows()] == ["first/a", "a"]
     assert place.message("first/a") == message("a")
+
+
+def test_interruptions_are_counted_until_the_message_is_done(tmp_path: Path) -> None:
+    for times in (1, 2, 3):
+        with NotifyPlace(tmp_path) as place:
+            with place.turn():
+                place.put(message("a"), "mail", NOW)
+                place.put(message("b"), "mail", NOW)
+                place.begin(["a"])
+            with place.turn():
+                place.interrupted("a")
+            found = [(row.id, row.state, row.interrupted, row.is_bare) for row in place.open_rows()]
+            assert found == [("a", "waiting", times, times > 1), ("b", "waiting", 0, False)]
+            assert place.row("a") == place.open_rows()[0]
+    with NotifyPlace(tmp_path) as place, place.turn():
+        place.done("a", "withdrawn", "acknowledged by abe", NOW)
+        place.done("b", "sent", "", NOW)
+    assert read(tmp_path, "notify", "SELECT * FROM interrupted") == []
+
+
+def test_interruptions_go_with_what_waits_from_an_older_journal(place: NotifyPlace) -> None:
+    with place.turn():
+        place.put(message("a"), "mail", NOW)
+        place.save(Cursor("first", 7), b"state")
+        place.interrupted("a")
+    place.load("second")
+    with place.turn():
+        place.put(message("a"), "mail", NOW)
+    assert [(row.id, row.interrupted) for row in place.open_rows()] == [("first/a", 1), ("a", 0)]
+
+
+def test_a_file_from_before_interruptions_were_counted_is_opened(tmp_path: Path) -> None:
+    with NotifyPlace(tmp_path) as place, place.turn():
+        place.put(message("a"), "mail", NOW)
+        place.begin(["a"])
+    with contextlib.closing(sqlite3.connect(tmp_path / "followers" / "notify.db")) as db:
+        db.execute("DROP TABLE interrupted")
+    with NotifyPlace(tmp_path) as place:
+        with place.turn():
+            place.interrupted("a")
+        assert [(row.attempts, row.interrupted) for row in place.open_rows()] == [(1, 1)]
 
 
 def test_a_link_is_used_once_also_after_a_restart(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import apprise
 
 from alarms.delivery import Message
 from alarms.routes import Address
-from controller.followers.notify.ways import DELIVERED, Outcome, Write, in_thread
+from controller.followers.notify.ways import DELIVERED, Form, Outcome, Write, in_thread
 from controller.followers.secrets import NoSecret, secret
 from controller.plant.sinks import REFERENCES
 
@@ -36,9 +36,9 @@ class ChatWay:
         self._timeout_s = timeout_s
         self._known: dict[str, apprise.Apprise] = {}
 
-    async def send(self, message: Message, address: Address) -> Outcome:
+    async def send(self, message: Message, address: Address, form: Form = Form.FULL) -> Outcome:
         """One attempt."""
-        title, body = await in_thread(self._write, message, address)
+        title, body = await in_thread(self._write, message, address, form)
         return await self.post(title, body, address.target, message.priority)
 
     async def post(self, title: str, body: str, target: str, priority: int = 3) -> Outcome:

@@ -16,7 +16,7 @@ from typing import Final
 from alarms import routes
 from alarms.delivery import Message, retry_s
 from controller.followers.notify.place import Row
-from controller.followers.notify.ways import Outcome, Way
+from controller.followers.notify.ways import Form, Outcome, Way
 
 SLOTS: Final = {routes.Way.MAIL: 4, routes.Way.CHAT: 6, routes.Way.MQTT: 4}
 
@@ -99,7 +99,8 @@ class Attempts:
     async def _attempt(self, row: Row, message: Message) -> None:
         try:
             address = self.addresses[row.address]
-            self._outcomes[row.id] = await self.ways[address.way].send(message, address)
+            form = Form.BARE if row.is_bare else Form.FULL
+            self._outcomes[row.id] = await self.ways[address.way].send(message, address, form)
         finally:
             del self._running[row.id]
             self.wake.set()

@@ -31,6 +31,7 @@ SHOWN: Final = {
     "failed": "could not tell {recipient} by {way}, tried again: {reason}",
     "given_up": "cannot tell {recipient} by {way}: {reason}",
     "withdrawn": "{recipient} need not be told by {way} any more: {reason}",
+    "bare": "what tells {recipient} by {way} was cut short {times} times, so it leaves in its plainest form",
 }
 
 
@@ -174,7 +175,16 @@ class Desk:
                 reason = f"routes.yaml has no address {row.address} any more"
                 self._end(row, "given_up", reason, now_ns)
                 effects += self._machine.failed(row.id, now_ns, reason, True)
+            elif row.state == "sending":
+                self._interrupted(row)
         return effects
+
+    def _interrupted(self, row: Row) -> None:
+        """By a kill, or by a bug of ours in writing it: then it would end this process too, for ever."""
+        self._place.interrupted(row.id)
+        row = row._replace(interrupted=row.interrupted + 1)
+        if row.is_bare:
+            self._record(row, "bare", "")
 
     def _carry_out(self, effects: Sequence[Effect], now_ns: int) -> None:
         for effect in effects:
@@ -221,8 +231,12 @@ class Desk:
         self._record(row, result, reason)
 
     def _record(self, row: Row, result: str, reason: str) -> None:
-        text = SHOWN[result].format(recipient=row.recipient, way=row.way, why=row.why, reason=reason)
-        data = {
+        text = SHOWN[result].format(
+            recipient=row.recipient, way=row.way, why=row.why, reason=reason, times=row.interrupted
+        )
+        if result == "delivered" and row.is_bare:
+            text = f"{text}, in its plainest form"
+        data: dict[str, Any] = {
             "message": row.id,
             "address": row.address,
             "way": row.way,
@@ -232,6 +246,8 @@ class Desk:
             "attempt": row.attempts,
             "reason": reason,
         }
+        if row.is_bare:
+            data |= {"bare": True, "times": row.interrupted}
         self._place.record(f"notify.{result}", row.recipient, text, data)
 
     # --- besides -----------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import aiosmtplib
 
 from alarms.delivery import Message
 from alarms.routes import Address
-from controller.followers.notify.ways import DELIVERED, Outcome, Write, in_thread, reason, ssl_context
+from controller.followers.notify.ways import DELIVERED, Form, Outcome, Write, in_thread, reason, ssl_context
 from controller.followers.secrets import NoSecret, secret
 from controller.plant.notification import Mail
 
@@ -30,21 +30,20 @@ Lost = (aiosmtplib.SMTPException, OSError, TimeoutError, ssl.SSLError, EOFError)
 
 
 class MailWay:
-    """write: makes the letter, without its picture when `plain`."""
+    """write: makes the letter."""
 
     def __init__(self, settings: Mail, write: Write[EmailMessage]) -> None:
         self._settings = settings
         self._write = write
         self._idle: list[tuple[aiosmtplib.SMTP, float]] = []
 
-    async def send(self, message: Message, address: Address) -> Outcome:
-        """One attempt."""
-        letter = await in_thread(self._write, message, address)
+    async def send(self, message: Message, address: Address, form: Form = Form.FULL) -> Outcome:
+        """One attempt; a full letter that is too large goes without its picture."""
+        letter = await in_thread(self._write, message, address, form)
         outcome = await self.post(letter, address.target)
-        if outcome.final and outcome.reason.startswith(str(TOO_LARGE)):
-            outcome = await self.post(
-                await in_thread(self._write, message, address, plain=True), address.target
-            )
+        too_large = outcome.final and outcome.reason.startswith(str(TOO_LARGE))
+        if too_large and form is Form.FULL:
+            return await self.send(message, address, Form.SMALL)
         return outcome
 
     async def post(self, letter: EmailMessage, target: str) -> Outcome:

@@ -9,7 +9,7 @@ import aiomqtt
 
 from alarms.delivery import Message
 from alarms.routes import Address
-from controller.followers.notify.ways import DELIVERED, Outcome, Write, in_thread, reason, ssl_context
+from controller.followers.notify.ways import DELIVERED, Form, Outcome, Write, in_thread, reason, ssl_context
 from controller.followers.secrets import NoSecret, secret
 from controller.plant.notification import Broker
 
@@ -44,9 +44,9 @@ class MqttWay:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, AGAIN_LONGEST_S)
 
-    async def send(self, message: Message, address: Address) -> Outcome:
+    async def send(self, message: Message, address: Address, form: Form = Form.FULL) -> Outcome:
         """Delivered when the broker has confirmed it."""
-        return await self.post(await in_thread(self._write, message, address), address.target)
+        return await self.post(await in_thread(self._write, message, address, form), address.target)
 
     async def post(self, payload: bytes, target: str) -> Outcome:
         try:

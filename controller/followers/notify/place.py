@@ -6,7 +6,7 @@ a power cut at any moment leaves all of it or nothing (WAL, synchronous=FULL). A
     waiting -> sending -> sent | given_up | withdrawn,   sending -> waiting after an attempt that failed
 
 `sending` is on disk before the server is spoken to: who finds such a row at the start knows that its
-message may have left, and sends it once more under the same Message-ID.
+message was interrupted and may have left. It is counted and waits again, under the same Message-ID.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ KEEP_DAYS: Final = 90
 RECEIPTS_MAX: Final = 200_000
 RECORDS_MAX: Final = 10_000
 LOST: Final = "records_lost"  # a note: how many went past it
+BARE_FROM: Final = 2  # interruptions: one is a power cut, two may be a bug in writing this very message
 DAY_NS: Final = 86_400_000_000_000
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS cursor (one INTEGER PRIMARY KEY CHECK (one = 1), journal TEXT NOT NULL,
@@ -44,12 +45,16 @@ CREATE TABLE IF NOT EXISTS receipts (number INTEGER PRIMARY KEY, utc_ns INTEGER 
 CREATE TABLE IF NOT EXISTS records (number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,
     source TEXT NOT NULL, text TEXT NOT NULL, data TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS used (token TEXT PRIMARY KEY, until_ns INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS interrupted (id TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
 """
 
 
 class Row(NamedTuple):
-    """A message that has not left. attempts: those that were begun. unwanted: why it need not leave."""
+    """A message that has not left. attempts: those that were begun. unwanted: why it need not leave.
+
+    interrupted: at how many starts it was found on its way.
+    """
 
     id: str
     recipient: str
@@ -63,9 +68,16 @@ class Row(NamedTuple):
     reason: str
     unwanted: str
     put_ns: int
+    interrupted: int = 0
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it leaves in its plainest form."""
+        return self.interrupted >= BARE_FROM
 
 
-_ROW: Final = ", ".join(Row._fields)
+_ROW: Final = f"{', '.join(Row._fields[:-1])}, ifnull(times, 0)"
+_OPEN: Final = f"SELECT {_ROW} FROM outbox LEFT JOIN interrupted USING (id) WHERE done_ns = 0"  # noqa: S608
 
 
 class Logged(NamedTuple):
@@ -124,7 +136,9 @@ class NotifyPlace(Database):
             return Cursor(journal, row[1]), row[2]
         if row is not None:
             with self.turn():
-                self._db.execute("UPDATE outbox SET id = ? || id WHERE id NOT LIKE '%/%'", (f"{row[0]}/",))
+                for table in ("outbox", "interrupted"):
+                    query = f"UPDATE {table} SET id = ? || id WHERE id NOT LIKE '%/%'"  # noqa: S608
+                    self._db.execute(query, (f"{row[0]}/",))
         return Cursor(journal), b""
 
     # --- inside a turn -----------------------------------------------------------------------------
@@ -158,6 +172,12 @@ class NotifyPlace(Database):
         query = "UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ?"
         self._db.executemany(query, [(one,) for one in ids])
 
+    def interrupted(self, one: str) -> None:
+        """A start has found it on its way."""
+        self._db.execute("UPDATE outbox SET state = 'waiting' WHERE id = ?", (one,))
+        query = "INSERT INTO interrupted VALUES (?, 1) ON CONFLICT (id) DO UPDATE SET times = times + 1"
+        self._db.execute(query, (one,))
+
     def again(self, one: str, reason: str) -> None:
         self._db.execute("UPDATE outbox SET state = 'waiting', reason = ? WHERE id = ?", (reason, one))
 
@@ -169,6 +189,7 @@ class NotifyPlace(Database):
         """state: sent, given_up or withdrawn. The message itself is not needed any more."""
         query = "UPDATE outbox SET state = ?, reason = ?, done_ns = ?, message = x'' WHERE id = ?"
         self._db.execute(query, (state, reason, max(now_ns, 1), one))
+        self._db.execute("DELETE FROM interrupted WHERE id = ?", (one,))
 
     def receipt(self, receipt: Receipt) -> None:
         self._db.execute(
@@ -206,13 +227,11 @@ class NotifyPlace(Database):
 
     def open_rows(self) -> list[Row]:
         """What has not left, worst first, then oldest first."""
-        query = f"SELECT {_ROW} FROM outbox WHERE done_ns = 0 ORDER BY priority, number"  # noqa: S608
-        return [Row(*row) for row in self._db.execute(query)]
+        return [Row(*row) for row in self._db.execute(f"{_OPEN} ORDER BY priority, number")]
 
     def row(self, one: str) -> Row | None:
         """None when it has left, or there is no such message."""
-        query = f"SELECT {_ROW} FROM outbox WHERE id = ? AND done_ns = 0"  # noqa: S608
-        found = self._db.execute(query, (one,)).fetchone()
+        found = self._db.execute(f"{_OPEN} AND id = ?", (one,)).fetchone()
         return None if found is None else Row(*found)
 
     def message(self, one: str) -> Message:

@@ -73,7 +73,7 @@ def view_of(message: Message, context: Context) -> View:
         w=words,
         why=message.why.value,
         mark=_mark(message, words),
-        tone=_tone(message),
+        tone=tone_of(message),
         subject=_subject(message, words, main, count, plant.name),
         headline=_title(message, words, main, count),
         lead=_lead(message, context, words),
@@ -145,7 +145,8 @@ def _mark(message: Message, words: Words) -> str:
     return f"{words.of('label', 'priority')}{message.priority}"
 
 
-def _tone(message: Message) -> str:
+def tone_of(message: Message) -> str:
+    """How urgent it looks: a name of the templates' tones."""
     if message.why in OVER:
         return "calm"
     if message.why is Why.TROUBLE:

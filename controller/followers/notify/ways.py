@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from enum import Enum
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from alarms.delivery import Message
@@ -31,10 +32,18 @@ class Outcome(NamedTuple):
 DELIVERED: Final = Outcome(True)
 
 
+class Form(Enum):
+    """How much of a message is written."""
+
+    FULL = "full"
+    SMALL = "small"  # without its picture: the server takes no larger one
+    BARE = "bare"  # fixed sentences alone (bare.py): writing it has gone wrong before
+
+
 class Way(Protocol):
     """A way of sending. `send` returns within its own time limit and raises nothing but a bug's exception."""
 
-    async def send(self, message: Message, address: Address) -> Outcome: ...
+    async def send(self, message: Message, address: Address, form: Form = Form.FULL) -> Outcome: ...
     async def probe(self) -> Outcome | None:
         """Whether its server answers, without a message; None: only a message can tell."""
         ...
@@ -43,9 +52,9 @@ class Way(Protocol):
 
 
 class Write(Protocol[Written_co]):
-    """Puts a message into the form that a way needs. plain: as small as it can be said."""
+    """Writes a message as a way needs it."""
 
-    def __call__(self, message: Message, address: Address, *, plain: bool = False) -> Written_co: ...
+    def __call__(self, message: Message, address: Address, form: Form) -> Written_co: ...
 
 
 async def in_thread(call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:

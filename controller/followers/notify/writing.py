@@ -14,13 +14,14 @@ from typing import Final
 from alarms.delivery import Message, Why
 from alarms.routes import Address
 from controller.followers.notify import place
-from controller.followers.notify.chat import chat_text, mqtt_payload
+from controller.followers.notify.chat import bare_chat, bare_payload, chat_text, mqtt_payload
 from controller.followers.notify.context import Context, Picture, Told
-from controller.followers.notify.letter import letter
+from controller.followers.notify.letter import bare_letter, letter
 from controller.followers.notify.links import Links
 from controller.followers.notify.templates import Templates
 from controller.followers.notify.trend import trend
 from controller.followers.notify.view import trend_tag
+from controller.followers.notify.ways import Form
 from controller.plant.notification import Notification
 from controller.plant.plant import Plant
 from controller.record.errors import RecordError
@@ -41,15 +42,20 @@ class Writing:
         self._pictures: OrderedDict[tuple[str, int], Picture | None] = OrderedDict()
         self._drawing = threading.Lock()  # matplotlib is for one thread at a time
 
-    def letter(self, message: Message, address: Address, *, plain: bool = False) -> EmailMessage:
-        return letter(message, self._context(message, address, None if plain else self._picture(message)))
+    def letter(self, message: Message, address: Address, form: Form) -> EmailMessage:
+        if form is Form.BARE:
+            return bare_letter(message, self._plant.name, self._sender, address.target)
+        picture = self._picture(message) if form is Form.FULL else None
+        return letter(message, self._context(message, address, picture))
 
-    def chat(self, message: Message, address: Address, *, plain: bool = False) -> tuple[str, str]:
-        del plain
+    def chat(self, message: Message, address: Address, form: Form) -> tuple[str, str]:
+        if form is Form.BARE:
+            return bare_chat(message, self._plant.name)
         return chat_text(message, self._context(message, address, None))
 
-    def payload(self, message: Message, address: Address, *, plain: bool = False) -> bytes:
-        del plain
+    def payload(self, message: Message, address: Address, form: Form) -> bytes:
+        if form is Form.BARE:
+            return bare_payload(message, self._plant.name)
         return mqtt_payload(message, self._context(message, address, None))
 
     def _context(self, message: Message, address: Address, picture: Picture | None) -> Context:
