@@ -7,6 +7,49 @@ const {
 const { url, tell, demo, trustList, secured } = require("./peer");
 
 
+const browsed = async (session, nodeId) => (await session.browse({
+    nodeId, referenceTypeId: "HasComponent", includeSubtypes: true, resultMask: 63,
+})).references;
+
+// Without what differs from one look to the next.
+function steady(row) {
+    const { clientLastContactTime, ...rest } = JSON.parse(JSON.stringify(row));
+    return JSON.stringify(rest);
+}
+
+// Its own session below SessionsDiagnosticsSummary: name, type, parts, and whether these say what the array says.
+async function sessionObject(session, value) {
+    const found = await browsed(session, "i=3706");
+    const own = found.find((one) => one.nodeId.toString() === session.sessionId.toString());
+    const parts = {};
+    for (const part of await browsed(session, own.nodeId)) parts[part.browseName.toString()] = part;
+    const fields = await browsed(session, parts.SessionDiagnostics.nodeId);
+    const nodes = ["i=3707", parts.SessionDiagnostics.nodeId, ...fields.map((one) => one.nodeId), "i=3707"];
+    let array, whole, values, last;
+    const mine = (rows) => rows.value.value.find((one) => one.sessionId.toString() === session.sessionId.toString());
+    do {  // until no other request was counted in between
+        const read = await session.read(nodes.map((nodeId) => ({ nodeId, attributeId: AttributeIds.Value })));
+        [array, whole, ...values] = read;
+        last = values.pop();
+    } while (steady(mine(array)) !== steady(mine(last)));
+    const differ = fields.filter((field, at) => {
+        const name = field.browseName.name[0].toLowerCase() + field.browseName.name.slice(1);
+        const said = JSON.stringify(values[at].value.value);
+        return name !== "clientLastContactTime" && said !== JSON.stringify(mine(array)[name]);
+    });
+    const security = await browsed(session, parts.SessionSecurityDiagnostics.nodeId);
+    const user = security.find((one) => one.browseName.name === "ClientUserIdOfSession");
+    return {
+        name: own.browseName.name === mine(array).sessionName, index: own.browseName.namespaceIndex,
+        type: own.typeDefinition.toString(),
+        parts: Object.entries(parts).map(([name, part]) => [name, part.typeDefinition.toString()]),
+        fields: fields.length, typed: fields.every((one) => one.typeDefinition.toString() === "ns=0;i=63"),
+        same: steady(whole.value.value) === steady(mine(array)), differ: differ.map((one) => one.browseName.name),
+        user: await value(user.nodeId), security: (await value(parts.SessionSecurityDiagnostics.nodeId)).encoding,
+        subscriptions: (await value(parts.SubscriptionDiagnosticsArray.nodeId)).map((one) => one.monitoredItemCount),
+    };
+}
+
 async function main() {
     const certificates = await trustList();
     const client = secured(certificates);
@@ -36,6 +79,7 @@ async function main() {
     tell("sessions", (await value("i=3707")).length);
     tell("subscriptions", (await value("i=2290")).map((one) => [one.publishingInterval, one.monitoredItemCount]));
     tell("sampling", (await value("i=2289")).map((one) => [one.samplingInterval, one.monitoredItemCount]));
+    tell("session object", await sessionObject(session, value));
     const summary = await value("i=2275");
     tell("summary", [summary.currentSessionCount, summary.currentSubscriptionCount]);
     const found = await session.browse({ nodeId: "i=11715", referenceTypeId: "HasComponent", resultMask: 63 });

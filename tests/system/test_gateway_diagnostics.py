@@ -88,6 +88,23 @@ async def test_another_makers_client_reads_the_diagnostics_and_namespaces(tmp_pa
     assert said["sessions"] == 2
     assert said["subscriptions"] == [[100, 2]]
     assert said["sampling"] == [[300, 2]], "250 ms in steps of 100"
+    assert said["session object"] == {
+        "name": True,
+        "index": 1,
+        "type": "ns=0;i=2029",
+        "parts": [
+            ["SessionDiagnostics", "ns=0;i=2197"],
+            ["SessionSecurityDiagnostics", "ns=0;i=2244"],
+            ["SubscriptionDiagnosticsArray", "ns=0;i=2171"],
+        ],
+        "fields": 43,
+        "typed": True,
+        "same": True,
+        "differ": [],
+        "user": "admin",
+        "security": "UA Binary",
+        "subscriptions": [2],
+    }
     assert said["summary"][:2] == [2, 1], "sessions and subscriptions there are"
     uris = ["http://opcfoundation.org/UA/", "urn:heloop:plant:tutorial", "urn:heloop:types"]
     assert [one[0] for one in said["namespaces"]] == uris

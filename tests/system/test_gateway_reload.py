@@ -180,6 +180,7 @@ async def test_clients_stay_and_are_told_what_came_and_what_means_something_else
             assert any(one[0] == standard(ua.ObjectIds.RefreshRequiredEventType) for one in desk.events)
             (session,) = running.gateway.sessions.all()
             assert session.caller.user == "operator"
+            assert len(await client.get_node(session.id).get_children()) == 3, "its diagnostics stay too"
 
 
 async def test_an_item_of_a_tag_that_is_gone_says_so_and_lives_on_when_it_comes_back(tmp_path: Path) -> None:

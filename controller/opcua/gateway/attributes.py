@@ -61,7 +61,7 @@ def read_one(gateway: Gateway, caller: Caller, one: ua.ReadValueId) -> ua.DataVa
     encoding = one.DataEncoding.Name if one.DataEncoding is not None else None
     if encoding and (encoding != BINARY or one.DataEncoding.NamespaceIndex != 0):
         return bad(_Codes.BadDataEncodingUnsupported)
-    node = gateway.space.find(one.NodeId)
+    node = gateway.space.seen(one.NodeId, caller)
     if node is None:
         return bad(_Codes.BadNodeIdUnknown)
     if encoding and one.AttributeId != _A.Value:
@@ -137,7 +137,7 @@ def _known(gateway: Gateway, one: ua.WriteValue) -> ua.Variant:
 
 async def _write(gateway: Gateway, session: Session, one: ua.WriteValue, entry: str) -> None:
     """Raises Fault with the reason. What reaches the core is recorded there, with old and new value."""
-    node = gateway.space.find(one.NodeId)
+    node = gateway.space.seen(one.NodeId, session.caller)
     if node is None:
         raise Fault(_Codes.BadNodeIdUnknown, "there is no such node")
     if not _A.NodeId <= one.AttributeId <= _A.AccessLevelEx:

@@ -23,7 +23,7 @@ from controller.opcua.gateway.space.nodes import MethodNode
 
 if TYPE_CHECKING:
     from controller.opcua.gateway.server import Gateway
-    from controller.opcua.gateway.session import Session
+    from controller.opcua.gateway.session import Caller, Session
 
 _Codes: Final = ua.StatusCodes
 _O: Final = ua.ObjectIds
@@ -112,7 +112,7 @@ async def _work(
         form = gateway.conditions.forms[alarm]
         check(form.methods[path].inputs, inputs, result)
         return await of_conditions.call(gateway, session, alarm, path, inputs, audit)
-    node = _method_node(gateway, one.ObjectId, one.MethodId)
+    node = _method_node(gateway, session.caller, one.ObjectId, one.MethodId)
     assert node.work is not None, "it is callable"
     check(node.inputs, inputs, result)
     if not session.caller.may(node.caller_role):
@@ -120,10 +120,10 @@ async def _work(
     return await node.work(gateway, session, inputs)
 
 
-def _method_node(gateway: Gateway, object_id: ua.NodeId, method_id: ua.NodeId) -> MethodNode:
+def _method_node(gateway: Gateway, caller: Caller, object_id: ua.NodeId, method_id: ua.NodeId) -> MethodNode:
     """The object's own method, also by the id that its type declares (Part 4, 5.12.2.2)."""
     space = gateway.space
-    owner = space.find(object_id)
+    owner = space.seen(object_id, caller)
     if owner is None:
         raise Fault(_Codes.BadNodeIdUnknown, "there is no such object")
     if owner.node_class not in {ua.NodeClass.Object, ua.NodeClass.ObjectType}:

@@ -39,7 +39,7 @@ def bind(nodes: StandardNodes, gateway: Gateway) -> None:
     """From now on the nodes below ServerDiagnostics show what is so."""
 
     def rows(make: Callable[[Caller], Sequence[Any]]) -> Callable[[Caller], ua.DataValue]:
-        return lambda caller: _shown(list(make(caller)))
+        return lambda caller: present(list(make(caller)))
 
     base = "Server_ServerDiagnostics"
     sessions = f"{base}_SessionsDiagnosticsSummary"
@@ -53,17 +53,20 @@ def bind(nodes: StandardNodes, gateway: Gateway) -> None:
         nodes.bind(getattr(_ID, name), show)
 
 
-def _shown(rows: list[Any]) -> ua.DataValue:
-    value = data_value(rows, _V.ExtensionObject)
+def present(what: Any, kind: ua.VariantType = _V.ExtensionObject) -> ua.DataValue:
+    """A value that is made now."""
+    value = data_value(what, kind)
     value.SourceTimestamp = datetime.now(UTC)  # type: ignore[assignment]  # asyncua's DateTime is a datetime
     return value
 
 
-def _may_see(caller: Caller, owner: Caller) -> bool:
+def may_see(caller: Caller, owner: Caller) -> bool:
+    """Whether this caller is shown the owner's session and what it has."""
     return caller.may(SEES_ALL) or (bool(caller.session) and caller.session == owner.session)
 
 
-def _active(gateway: Gateway) -> list[Session]:
+def active(gateway: Gateway) -> list[Session]:
+    """Those that diagnostics show."""
     return [session for session in gateway.sessions.all() if session.active]
 
 
@@ -71,21 +74,12 @@ def _active(gateway: Gateway) -> list[Session]:
 
 
 def _sessions(gateway: Gateway, caller: Caller) -> list[ua.SessionDiagnosticsDataType]:
-    own: dict[int, list[Subscription]] = {}
-    for one in gateway.subscriptions.all():
-        if one.queue is not None:
-            own.setdefault(id(one.queue.session), []).append(one)
-    return [
-        _session(gateway, session, own.get(id(session), ()))
-        for session in _active(gateway)
-        if _may_see(caller, session.caller)
-    ]
+    return [session_row(gateway, session) for session in active(gateway) if may_see(caller, session.caller)]
 
 
-def _session(
-    gateway: Gateway, session: Session, own: Sequence[Subscription]
-) -> ua.SessionDiagnosticsDataType:
-    about, found = session.about, ua.SessionDiagnosticsDataType()
+def session_row(gateway: Gateway, session: Session) -> ua.SessionDiagnosticsDataType:
+    """Part 5, 12.11."""
+    about, found, own = session.about, ua.SessionDiagnosticsDataType(), gateway.subscriptions.own(session)
     shown: dict[str, Any] = {
         "SessionId": session.id,
         "SessionName": session.name,
@@ -116,40 +110,54 @@ def _counter(served: int, failed: int) -> ua.ServiceCounterDataType:
 def _security(gateway: Gateway, caller: Caller) -> ua.DataValue:
     if not caller.may(SEES_SECURITY):
         return bad(ua.StatusCodes.BadUserAccessDenied)
-    return _shown([_security_of(session) for session in _active(gateway)])
+    return present([security_row(session) for session in active(gateway)])
 
 
-def _security_of(session: Session) -> ua.ExtensionObject:
-    """A SessionSecurityDiagnosticsDataType by hand: asyncua's class loses the field named Encoding."""
-    about, (policy, mode) = session.about, session.security
-    users = list(about.users)
-    string, integer = ua_binary.Primitives.String.pack, ua_binary.Primitives.Int32.pack
-    body = b"".join(
-        (
-            ua_binary.nodeid_to_binary(session.id),
-            string(session.caller.user),
-            integer(len(users)),
-            *(string(user) for user in users),
-            string(about.mechanism),
-            string("UA Binary"),
-            string(TRANSPORT),
-            integer(mode),
-            string(policy),
-            ua_binary.Primitives.Bytes.pack(session.certificate),
-        )
-    )
+def security_fields(session: Session) -> dict[str, Any]:
+    """Those of a SessionSecurityDiagnosticsDataType, in its order (Part 5, 12.12)."""
+    policy, mode = session.security
+    return {
+        "SessionId": session.id,
+        "ClientUserIdOfSession": session.caller.user,
+        "ClientUserIdHistory": list(session.about.users),
+        "AuthenticationMechanism": session.about.mechanism,
+        "Encoding": "UA Binary",
+        "TransportProtocol": TRANSPORT,
+        "SecurityMode": mode,
+        "SecurityPolicyUri": policy,
+        "ClientCertificate": session.certificate,
+    }
+
+
+def security_row(session: Session) -> ua.ExtensionObject:
+    """Encoded by hand: asyncua's class loses the field named Encoding."""
+    body = b"".join(_packed(value) for value in security_fields(session).values())
     return ua.ExtensionObject(_SECURITY_TYPE, ua.ByteString(body))
+
+
+def _packed(value: Any) -> bytes:
+    match value:
+        case ua.NodeId():
+            return ua_binary.nodeid_to_binary(value)
+        case list():
+            return ua_binary.Primitives.Int32.pack(len(value)) + b"".join(_packed(one) for one in value)
+        case bytes():
+            return ua_binary.Primitives.Bytes.pack(value)
+        case int():
+            return ua_binary.Primitives.Int32.pack(value)
+        case _:
+            return ua_binary.Primitives.String.pack(value)
 
 
 # --- subscriptions -----------------------------------------------------------------------------------
 
 
 def _subscriptions(gateway: Gateway, caller: Caller) -> list[ua.SubscriptionDiagnosticsDataType]:
-    return [_subscription(one) for one in gateway.subscriptions.all() if _may_see(caller, one.caller)]
+    return [subscription_row(one) for one in gateway.subscriptions.all() if may_see(caller, one.caller)]
 
 
-def _subscription(one: Subscription) -> ua.SubscriptionDiagnosticsDataType:
-    """Of one whose session has gone the SessionId is null."""
+def subscription_row(one: Subscription) -> ua.SubscriptionDiagnosticsDataType:
+    """Part 5, 12.15. Of one whose session has gone the SessionId is null."""
     terms, tally, found = one.terms, one.tally, ua.SubscriptionDiagnosticsDataType()
     shown: dict[str, Any] = {
         "SessionId": ua.NodeId() if one.queue is None else one.queue.session.id,

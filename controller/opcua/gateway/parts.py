@@ -16,6 +16,7 @@ from controller.opcua.gateway.space.namespaces import NamespaceNodes
 from controller.opcua.gateway.space.node import Provider
 from controller.opcua.gateway.space.parts import TypeNodes
 from controller.opcua.gateway.space.plant import PlantNodes
+from controller.opcua.gateway.space.session_nodes import SessionNodes
 from controller.opcua.gateway.space.space import Space
 from controller.opcua.gateway.space.standard import StandardNodes
 from controller.opcua.gateway.space.types import OWN_TYPES
@@ -26,16 +27,22 @@ from controller.plant.plant import Plant
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """standard and picture outlive a version of the plant; space and what was made of it do not."""
+    """standard, sessions and picture outlive a version of the plant; space and what was made of it do not."""
 
     standard: StandardNodes
+    sessions: SessionNodes
     picture: Picture
     space: Space
     made: Made
 
 
 def parts_of(
-    plant: Plant, settings: Settings, values: Values, picture: Picture, standard: StandardNodes
+    plant: Plant,
+    settings: Settings,
+    values: Values,
+    picture: Picture,
+    standard: StandardNodes,
+    sessions: SessionNodes,
 ) -> Parts:
     """Takes a second or two for a large plant; touches nothing that is served."""
     providers: list[Provider] = [
@@ -44,8 +51,9 @@ def parts_of(
         TypeNodes(OWN_TYPES),
         HistoryNodes(plant),
         NamespaceNodes(plant),
+        sessions,
     ]
-    space = Space(plant, providers)
+    space = Space(plant, providers, sessions.hides)
 
     def read(tag: int) -> float | None:
         value = values.number(tag)
@@ -55,4 +63,4 @@ def parts_of(
     made = make(plant, space, read, settings.application_uri, own)
     space.add(made.nodes)
     space.add(VersionNodes(space))
-    return Parts(standard, picture, space, made)
+    return Parts(standard, sessions, picture, space, made)

@@ -97,7 +97,7 @@ class Reload:
         plant = self._find(version)
         if plant is None or plant.name != gateway.plant.name:
             return None
-        parts = parts_of(plant, gateway.settings, gateway.values, old.picture, old.standard)
+        parts = parts_of(plant, gateway.settings, gateway.values, old.picture, old.standard, old.sessions)
         model = model_changes(gateway.space, parts.space)
         return plant, parts, model, semantic_changes(gateway.plant, plant)
 

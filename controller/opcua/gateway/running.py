@@ -39,6 +39,7 @@ from controller.opcua.gateway.sessions import Sessions
 from controller.opcua.gateway.settings import Settings
 from controller.opcua.gateway.shown import Shown
 from controller.opcua.gateway.space.server_nodes import STATUS_NODES, ServerNodes
+from controller.opcua.gateway.space.session_nodes import SessionNodes
 from controller.opcua.gateway.space.standard import StandardNodes
 from controller.opcua.gateway.subscriptions import items, publish, subscribing
 from controller.opcua.gateway.subscriptions.subscriptions import Subscriptions
@@ -112,12 +113,15 @@ async def serving(
 
         door = stack.enter_context(entrance(plant.name, data, settings.limits, demo=demo, tell=tell))
         settings = replace(settings, certificate=door.certificate, key=door.key, application_uri=door.uri)
-        parts = parts_of(plant, settings, values, Picture(orders, values), StandardNodes())
+        standard = StandardNodes()
+        sessions = SessionNodes(standard)
+        parts = parts_of(plant, settings, values, Picture(orders, values), standard, sessions)
         subscriptions = Subscriptions(parts.space, values, settings.limits)
         stack.callback(subscriptions.close)
         heard.append(Audit(orders, subscriptions.deliver, settings.application_uri))
         gateway, policies = _gateway(data, settings, parts, subscriptions, door, heard[0], orders)
         stack.callback(gateway.histories.close)
+        sessions.gateway = gateway
         ServerNodes(gateway, parts.picture).bind(parts.standard)
         parts.picture.gateway = partial(_counts, gateway)
         history_nodes.bind(parts.standard, settings.limits)

@@ -15,7 +15,7 @@ from controller.opcua.gateway.space.space import Space
 
 if TYPE_CHECKING:
     from controller.opcua.gateway.server import Gateway
-    from controller.opcua.gateway.session import Session
+    from controller.opcua.gateway.session import Caller, Session
 
 _Codes: Final = ua.StatusCodes
 _M: Final = ua.BrowseResultMask
@@ -55,7 +55,7 @@ def _browse(
     gateway: Gateway, session: Session, one: ua.BrowseDescription, most: int, left: int
 ) -> ua.BrowseResult:
     space = gateway.space
-    if space.find(one.NodeId) is None:
+    if space.seen(one.NodeId, session.caller) is None:
         return _failed(_Codes.BadNodeIdUnknown)
     if one.BrowseDirection not in {
         ua.BrowseDirection.Forward,
@@ -67,12 +67,15 @@ def _browse(
         kind = space.find(one.ReferenceTypeId)
         if kind is None or kind.node_class is not _REFERENCE_TYPE:
             return _failed(_Codes.BadReferenceTypeIdInvalid)
-    found = list(_wanted(space, one))
+    found = list(_wanted(space, session.caller, one))
     return _page(gateway, session, found, most, int(one.ResultMask), left)
 
 
-def _wanted(space: Space, one: ua.BrowseDescription) -> Iterator[Reference]:
-    """References in the direction, of the type, to the node classes that were asked for."""
+def _wanted(space: Space, caller: Caller, one: ua.BrowseDescription) -> Iterator[Reference]:
+    """References in the direction, of the type, to the node classes that were asked for.
+
+    None leads to what is hidden from the caller.
+    """
     any_type = one.ReferenceTypeId.is_null()
     for reference in space.references(one.NodeId):
         if one.BrowseDirection is not ua.BrowseDirection.Both and reference.forward != (
@@ -80,6 +83,8 @@ def _wanted(space: Space, one: ua.BrowseDescription) -> Iterator[Reference]:
         ):
             continue
         if not any_type and not _is(space, reference.type, one.ReferenceTypeId, bool(one.IncludeSubtypes)):
+            continue
+        if space.hides(reference.target, caller):
             continue
         if one.NodeClassMask:
             target = space.find(reference.target)
@@ -172,7 +177,6 @@ async def translate(
     gateway: Gateway, session: Session, request: ua.TranslateBrowsePathsToNodeIdsRequest
 ) -> ua.TranslateBrowsePathsToNodeIdsResponse:
     """OPC 10000-4, 5.9.4."""
-    del session
     asked = request.Parameters.BrowsePaths
     if not asked:
         raise Fault(_Codes.BadNothingToDo, "no browse path")
@@ -182,7 +186,7 @@ async def translate(
     async for one in in_turns(asked):
         result = ua.BrowsePathResult()
         try:
-            targets = _targets(gateway.space, one)
+            targets = _targets(gateway.space, session.caller, one)
         except Fault as fault:
             result.StatusCode = ua.StatusCode(ua.UInt32(fault.code))
         else:
@@ -193,10 +197,10 @@ async def translate(
     return ua.TranslateBrowsePathsToNodeIdsResponse(Results=results)
 
 
-def _targets(space: Space, path: ua.BrowsePath) -> list[ua.NodeId]:
+def _targets(space: Space, caller: Caller, path: ua.BrowsePath) -> list[ua.NodeId]:
     """Raises Fault with the path's StatusCode."""
     elements = path.RelativePath.Elements or []
-    if space.find(path.StartingNode) is None:
+    if space.seen(path.StartingNode, caller) is None:
         raise Fault(_Codes.BadNodeIdUnknown)
     if not elements:
         raise Fault(_Codes.BadNothingToDo)
@@ -206,7 +210,7 @@ def _targets(space: Space, path: ua.BrowsePath) -> list[ua.NodeId]:
         raise Fault(_Codes.BadBrowseNameInvalid)
     at = [path.StartingNode]
     for element in elements:
-        at = list(dict.fromkeys(target for node in at for target in _step(space, node, element)))
+        at = list(dict.fromkeys(target for node in at for target in _step(space, caller, node, element)))
         if len(at) > TARGETS_MAX:
             raise Fault(_Codes.BadTooManyMatches)
     if not at:
@@ -214,14 +218,16 @@ def _targets(space: Space, path: ua.BrowsePath) -> list[ua.NodeId]:
     return at
 
 
-def _step(space: Space, node_id: ua.NodeId, element: ua.RelativePathElement) -> Iterator[ua.NodeId]:
+def _step(
+    space: Space, caller: Caller, node_id: ua.NodeId, element: ua.RelativePathElement
+) -> Iterator[ua.NodeId]:
     """The targets of one element: a null reference type is any hierarchical one."""
     given = element.ReferenceTypeId
     wanted, subtypes = (HIERARCHICAL, True) if given.is_null() else (given, bool(element.IncludeSubtypes))
     for reference in space.references(node_id):
         if reference.forward == bool(element.IsInverse) or not _is(space, reference.type, wanted, subtypes):
             continue
-        target: Node | None = space.find(reference.target)
+        target: Node | None = space.seen(reference.target, caller)
         if target is not None and target.browse_name == element.TargetName:
             yield target.id
 

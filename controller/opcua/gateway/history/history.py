@@ -208,7 +208,7 @@ def _wanted(
 
 def _tag(gateway: Gateway, session: Session, asked: ua.HistoryReadValueId) -> Tag:
     """The tag whose history is asked for. Raises Refused."""
-    node = gateway.space.find(asked.NodeId)
+    node = gateway.space.seen(asked.NodeId, session.caller)
     if node is None:
         raise Refused(_Codes.BadNodeIdUnknown)
     if not isinstance(node, VariableNode) or not node.access & HISTORY or node.tag is None:
@@ -236,7 +236,7 @@ def _read(tag: Tag, details: Any, place: int, most: int) -> Read:
 def _events(
     gateway: Gateway, session: Session, asked: ua.HistoryReadValueId, details: ua.ReadEventDetails
 ) -> Read:
-    node = gateway.space.find(asked.NodeId)
+    node = gateway.space.seen(asked.NodeId, session.caller)
     if node is None:
         raise Refused(_Codes.BadNodeIdUnknown)
     told = node.attribute(ua.AttributeIds.EventNotifier, session.caller).Value

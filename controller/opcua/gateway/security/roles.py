@@ -50,15 +50,21 @@ def least_role(role: ua.NodeId) -> str | None:
 
 
 def permissions(
-    *, writing: str | None = None, calling: str | None = None, history: bool = False
+    *,
+    reading: str = LADDER[0],
+    writing: str | None = None,
+    calling: str | None = None,
+    history: bool = False,
 ) -> list[ua.RolePermissionType]:
-    """RolePermissions of a node (Part 3, 5.2.9): the least rung that may write it, call it; None: nobody.
+    """RolePermissions of a node (Part 3, 5.2.9): the least rung that may read, write, call it; None: nobody.
 
-    Everybody may look. Who may see these lists themselves is an administrator.
+    Everybody may browse. Who may see these lists themselves is an administrator.
     """
     found = []
     for rung in LADDER:
-        flags = ua.PermissionType.Browse | ua.PermissionType.Read | ua.PermissionType.ReceiveEvents
+        flags = ua.PermissionType.Browse | ua.PermissionType.ReceiveEvents
+        if at_least(rung, reading):
+            flags |= ua.PermissionType.Read
         if history:
             flags |= ua.PermissionType.ReadHistory
         if writing is not None and at_least(rung, writing):

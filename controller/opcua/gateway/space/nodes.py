@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from asyncua import ua
 
+from controller.core.roles import LADDER
 from controller.opcua.gateway.security.roles import may_see_roles, permissions, permissions_of
 from controller.opcua.gateway.session import Caller
 from controller.opcua.gateway.space.node import Reference
@@ -114,7 +115,8 @@ class ObjectNode(PlainNode):
 class VariableNode(PlainNode):
     """A variable or property. tag: its tag's index, when its value is a tag's.
 
-    writer: the least role that may write it, None when nobody may; the core decides in the end.
+    reader: the least role that may read its value, None when everybody may. writer: the least that may
+    write it, None when nobody may; the core decides in the end.
     """
 
     value: Value
@@ -122,6 +124,7 @@ class VariableNode(PlainNode):
     rank: int = -1
     dimensions: Sequence[int] = ()
     access: int = READ
+    reader: str | None = None
     writer: str | None = None
     sampling_ms: float = 0.0
     historizing: bool = False
@@ -132,14 +135,19 @@ class VariableNode(PlainNode):
         return ua.NodeClass.Variable
 
     def permissions(self) -> list[ua.RolePermissionType]:
-        return permissions(writing=self.writer, history=bool(self.access & HISTORY))
+        return permissions(
+            reading=self.reader or LADDER[0], writing=self.writer, history=bool(self.access & HISTORY)
+        )
 
     def data_value(self, caller: Caller) -> ua.DataValue:
+        if self.reader is not None and not caller.may(self.reader):
+            return bad(ua.StatusCodes.BadUserAccessDenied)
         return ua.DataValue(self.value) if isinstance(self.value, ua.Variant) else self.value(caller)
 
     def user_access(self, caller: Caller) -> int:
-        may = self.writer is not None and caller.may(self.writer)
-        return self.access if may else self.access & ~WRITE
+        may_read = self.reader is None or caller.may(self.reader)
+        may_write = self.writer is not None and caller.may(self.writer)
+        return self.access & ~(0 if may_read else READ) & ~(0 if may_write else WRITE)
 
     def attribute(self, attribute: ua.AttributeIds, caller: Caller) -> ua.DataValue:
         if attribute == _A.Value:  # by far the most asked for

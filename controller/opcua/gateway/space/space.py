@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from asyncua import ua
 
+from controller.opcua.gateway.session import Caller
 from controller.opcua.gateway.space.names import standard
 from controller.opcua.gateway.space.node import Node, Provider, Reference
 from controller.plant.plant import Plant
@@ -16,10 +17,19 @@ DEPTH_MAX: Final = 64  # of a type tree: the standard's deepest has 8
 
 
 class Space:
-    """Types do not change while it lives, so what follows from them is remembered."""
+    """Types do not change while it lives, so what follows from them is remembered.
 
-    def __init__(self, plant: Plant, providers: Sequence[Provider]) -> None:
+    hides: whether this caller may not know of the node with this id (no permission Browse: Part 3, 8.55).
+    """
+
+    def __init__(
+        self,
+        plant: Plant,
+        providers: Sequence[Provider],
+        hides: Callable[[ua.NodeId, Caller], bool] = lambda *_: False,
+    ) -> None:
         self.plant = plant
+        self.hides = hides
         self._providers = list(providers)
         self._supertypes: dict[ua.NodeId, frozenset[ua.NodeId]] = {}
 
@@ -34,6 +44,10 @@ class Space:
             if node is not None:
                 return node
         return None
+
+    def seen(self, node_id: ua.NodeId, caller: Caller) -> Node | None:
+        """The node, if this caller may know of it: one that is hidden is as if it were not there."""
+        return None if self.hides(node_id, caller) else self.find(node_id)
 
     def references(self, node_id: ua.NodeId) -> list[Reference]:
         """Of the node by itself and what others add, each once; nothing when there is no such node."""

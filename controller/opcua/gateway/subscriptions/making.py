@@ -53,7 +53,7 @@ def make(
     """The item, not yet kept, and its filter's result. Raises Fault."""
     what = asked.ItemToMonitor
     subscriptions.check_items(subscription)
-    node = subscriptions.space.find(what.NodeId)
+    node = subscriptions.space.seen(what.NodeId, subscription.caller)
     if node is None:
         raise Fault(StatusCodes.BadNodeIdUnknown)
     number = subscriptions.next_item()
@@ -135,11 +135,12 @@ def _reader(subscriptions: Subscriptions, index_range: str) -> Callable[[DataIte
     def read(item: DataItem) -> bytes:
         if item.tag is not None:
             return subscriptions.values.encoded(item.tag)
-        node = subscriptions.space.find(item.node_id)
+        caller = item.subscription.caller
+        node = subscriptions.space.seen(item.node_id, caller)
         if node is None:
             value = ua.DataValue(StatusCode=status_code(StatusCodes.BadNodeIdUnknown))
         else:
-            value = node.attribute(AttributeIds(item.attribute), item.subscription.caller)
+            value = node.attribute(AttributeIds(item.attribute), caller)
             if index_range and _code(value) < BAD:
                 value = _part_or_code(value, index_range)
         if value.ServerTimestamp is None:

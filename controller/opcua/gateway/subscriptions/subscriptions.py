@@ -95,6 +95,11 @@ class Subscriptions:
         subscription.touch()
         return subscription
 
+    def own(self, session: Session) -> list[Subscription]:
+        """The session's."""
+        queue = session.held.get(_HELD)
+        return list(queue.subscriptions.values()) if isinstance(queue, PublishQueue) else []
+
     def find(self, number: int) -> Subscription | None:
         return self._all.get(number)
 
