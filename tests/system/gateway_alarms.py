@@ -25,6 +25,7 @@ from controller.opcua.gateway.event import PlantEvent
 from controller.opcua.gateway.orders import Orders
 from controller.opcua.gateway.picture import Picture
 from controller.opcua.gateway.settings import Settings
+from controller.opcua.gateway.shown import Shown
 from controller.opcua.gateway.space.names import of_plant, standard
 from controller.opcua.gateway.space.plant import PlantNodes
 from controller.opcua.gateway.space.space import Space
@@ -131,7 +132,8 @@ async def over(
     plant = core.plant
     values = Values(plant)
     orders = Orders(core.place.commands)
-    space = Space(plant, [StandardNodes(), PlantNodes(plant, values, Picture(orders, values))])
+    picture = Picture(orders, values)
+    space = Space(plant, [StandardNodes(), PlantNodes(plant, values, picture)])
 
     def read(tag: int) -> float | None:
         value = values.number(tag)
@@ -149,7 +151,9 @@ async def over(
     cursor = Cursor(core.data, made.conditions, made.story, deliver)
     await cursor.load()
     values.watch_journal(cursor.wake)
-    tasks = [asyncio.create_task(values.follow(core.place.feed)), asyncio.create_task(cursor.follow())]
+    orders.shown = Shown(values, cursor, picture)
+    follow = (values.follow(core.place.feed), cursor.follow(), picture.follow())
+    tasks = [asyncio.create_task(one) for one in follow]
     parts = {"plant": plant, "space": space, "values": values, "orders": orders}
     parts |= {"conditions": made.conditions, "subscriptions": subscriptions}
     try:
@@ -222,7 +226,8 @@ class Operator(Asking):
 
     async def calls(self, target: ua.NodeId | str, method: ua.NodeId | str, *arguments: ua.Variant) -> str:
         """One method; the name of its StatusCode."""
-        return (await self.results((target, method, arguments)))[0].StatusCode.name
+        (result,) = await self.results((target, method, arguments))
+        return str(result.StatusCode.name)
 
     async def results(self, *calls: tuple[Any, Any, Sequence[ua.Variant]]) -> list[ua.CallMethodResult]:
         asked = [

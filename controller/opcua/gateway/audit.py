@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from asyncua import ua
 
+from controller.opcua import status
 from controller.opcua.gateway.event import PlantEvent
 from controller.opcua.gateway.orders import Orders
 from controller.opcua.gateway.security.access import Access, What
@@ -96,7 +97,7 @@ class Audit:
 
     def access(self, one: Access) -> None:
         """A channel or a session."""
-        refused = f" refused: {one.why or hex(one.code)}" if one.code else ""
+        refused = f" refused: {one.why or status.name(one.code)}" if one.code else ""
         who = one.user or one.application or one.thumbprint or "somebody"
         text = f"{NAMES[one.what]} of {who} from {one.peer}{refused}"
         fields = {

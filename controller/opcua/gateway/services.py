@@ -16,6 +16,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from controller.opcua import status
+
 if TYPE_CHECKING:
     from controller.opcua.gateway.server import Gateway
     from controller.opcua.gateway.session import Session
@@ -29,7 +31,7 @@ class Fault(Exception):
     """The whole request is refused with this StatusCode (a ServiceFault, Part 4, 7.34)."""
 
     def __init__(self, code: int, text: str = "") -> None:
-        super().__init__(text or hex(code))
+        super().__init__(text or status.name(code))
         self.code = code
 
 
