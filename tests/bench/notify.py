@@ -20,6 +20,7 @@ from alarms.routes import Address
 from controller.followers.notify import follower
 from controller.followers.notify.place import log
 from controller.followers.notify.templates import Templates
+from controller.followers.notify.ways import Form
 from controller.followers.notify.writing import Writing
 from controller.plant.notification import Notification
 from tests.bench import Table
@@ -105,7 +106,7 @@ async def _peer(plants: Plants, settings: Notification, server: MailServer, inci
             message = Message(
                 f"peer-{address.id}", recipient.name, address.id, Why.FIRST, incident, True, 1, time.time_ns()
             )
-            letter = writing.letter(message, address, plain=True)
+            letter = writing.letter(message, address, Form.SMALL)
             await connection.sendmail("heloop@plant.example", [address.target], letter.as_bytes())
     return time.perf_counter() - started_s
 
