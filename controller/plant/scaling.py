@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from fractions import Fraction
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from alarms.signal import BAD_OUT_OF_RANGE, BAD_SENSOR_FAILURE, GOOD
 from controller.plant.tags import NodeSource, Raw, Tag
@@ -28,28 +29,35 @@ SIGNED: Final = frozenset((Raw.SBYTE, Raw.INT16, Raw.INT32, Raw.INT64))
 FLOATS: Final = frozenset((Raw.FLOAT, Raw.DOUBLE))
 SENTINEL_TOLERANCE: Final = 1e-6  # relative; a Float sentinel such as -99.9 arrives as -99.90000153
 
+EXACT_MAX: Final = 1 << 30
+
 Number = int | float | bool
 
 
-@dataclass(frozen=True, slots=True)
-class Scaling:
-    """One tag's factors, for work on whole arrays: value = raw * scale + offset.
+class Factors(NamedTuple):
+    """value = raw * times / per + offset, of numbers or whole arrays.
 
-    bit, inverted: value = ((int(raw) >> bit) & 1) ^ inverted. sentinels: raw values that are Bad.
+    A scale is a decimal in the plant's files: 29 at 0.1 is 29 / 10 = 2.9, but 29 * 0.1 = 2.9000000000000004.
     """
 
-    scale: float
+    times: float
+    per: float
     offset: float
-    sentinels: tuple[float, ...]
-    bit: int | None = None
-    inverted: bool = False
 
-    @classmethod
-    def of(cls, source: NodeSource) -> Scaling:
-        inverted = source.active_when == 0
-        if source.raw is Raw.BOOLEAN and inverted:
-            return cls(-1.0, 1.0, ())  # 1 - raw
-        return cls(source.scale, source.offset, source.sentinels, source.bit, inverted)
+
+def factors(source: NodeSource) -> Factors:
+    """A Boolean has no scale, but may be true at 0."""
+    if source.raw is Raw.BOOLEAN:
+        return Factors(1.0, 1.0, 0.0) if source.active_when else Factors(-1.0, 1.0, 1.0)
+    return Factors(*_ratio(source.scale), source.offset)
+
+
+@lru_cache(maxsize=256)
+def _ratio(scale: float) -> tuple[float, float]:
+    """The scale as a quotient of whole numbers; itself where they are too large to stay exact."""
+    exact = Fraction(repr(scale))
+    few = max(abs(exact.numerator), exact.denominator) < EXACT_MAX
+    return (float(exact.numerator), float(exact.denominator)) if few else (scale, 1.0)
 
 
 def raw_bounds(raw: Raw, words: int = 1) -> tuple[float, float] | None:
@@ -74,7 +82,8 @@ def from_raw(tag: Tag, raw: Number | str | Sequence[int]) -> tuple[float | str, 
         return float((int(number) >> source.bit & 1) == source.active_when), GOOD
     if source.raw is Raw.BOOLEAN:
         return float(bool(number) == bool(source.active_when)), GOOD
-    return number * source.scale + source.offset, GOOD
+    times, per, offset = factors(source)
+    return number * times / per + offset, GOOD
 
 
 def to_raw(tag: Tag, value: float | str) -> int | float | bool | str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from alarms.signal import BAD_SENSOR_FAILURE
 from controller.core.inputs import Batch
 from controller.plant.plant import Plant
-from controller.plant.scaling import SENTINEL_TOLERANCE, raw_bounds, to_raw
+from controller.plant.scaling import SENTINEL_TOLERANCE, factors, raw_bounds, to_raw
 from controller.plant.tags import NodeSource, Raw, Tag
 
 Row = tuple[int, float | str, int]
@@ -33,7 +33,7 @@ class Screen:
         self._index = np.array([tag.index for tag in self._tags], np.int32)
         sources = [_source(tag) for tag in self._tags]
         self._scale = np.array([source.scale for source in sources])
-        self._offset = np.array([source.offset for source in sources])
+        self._times, self._per, self._offset = np.array([factors(source) for source in sources]).T
         bounds = [raw_bounds(source.raw, source.words) for source in sources]
         self._whole = np.array([one is not None for one in bounds])
         self._low = np.array([-np.inf if one is None else one[0] for one in bounds])
@@ -72,7 +72,7 @@ class Screen:
             place = int(np.flatnonzero(beyond)[0])
             to_raw(self._tags[place], float(values[place]))  # raises, and says what does not fit
         raw = np.where(self._whole, np.clip(np.rint(raw), self._low, self._high), raw)
-        back = np.where(self._flag, values != 0.0, raw * self._scale + self._offset)
+        back = np.where(self._flag, values != 0.0, raw * self._times / self._per + self._offset)
         broken = ~np.isfinite(values)
         for sentinel in self._sentinels:
             largest = np.maximum(np.abs(raw), np.abs(sentinel))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alarms.signal import BAD_OUT_OF_RANGE, BAD_SENSOR_FAILURE, GOOD
-from controller.plant.scaling import Scaling, from_raw, joined, raw_bounds, split, to_raw
+from controller.plant.scaling import factors, from_raw, joined, raw_bounds, split, to_raw
 from controller.plant.tags import Kind, NodeSource, Raw, Tag
 
 
@@ -22,14 +23,16 @@ def tag(raw: Raw, kind: Kind = Kind.ANALOG, **source: Any) -> Tag:
 def test_the_bag_level_comes_as_tenths() -> None:
     level = tag(Raw.INT16, scale=0.1, sentinels=(32767.0,))
 
-    assert from_raw(level, 534) == (pytest.approx(53.4), GOOD)
+    value, status = from_raw(level, 534)
+    assert value == pytest.approx(53.4)
+    assert status == GOOD
     assert to_raw(level, 53.4) == 534
     assert type(to_raw(level, 53.4)) is int
 
 
 def test_a_sentinel_is_a_broken_sensor_and_never_a_number() -> None:
     value, status = from_raw(tag(Raw.INT16, scale=0.1, sentinels=(32767.0,)), 32767)
-    assert math.isnan(value)  # type: ignore[arg-type]
+    assert math.isnan(value)
     assert status == BAD_SENSOR_FAILURE
     single_precision = -99.90000152587890625
     assert from_raw(tag(Raw.FLOAT, sentinels=(-99.9,)), single_precision)[1] == BAD_SENSOR_FAILURE
@@ -132,21 +135,19 @@ def test_two_words_come_back_exactly(raw: Raw, low_word_first: bool, data: st.Da
     assert joined(source, words) == number
 
 
-@settings(deadline=None)
-@given(st.integers(0, 65535), st.sampled_from([0, 1]), st.integers(0, 15))
-def test_the_factors_for_arrays_give_what_the_single_reading_gives(
-    word: int, active_when: int, bit: int
-) -> None:
-    source = NodeSource(0, "", "s=X", Raw.UINT16, bit=bit, active_when=active_when)
-    factors = Scaling.of(source)
-    assert factors.bit == bit
-    vector = float((word >> bit & 1) ^ factors.inverted)
-    assert vector == from_raw(tag(Raw.UINT16, Kind.DISCRETE, bit=bit, active_when=active_when), word)[0]
-
-
 @pytest.mark.parametrize("raw", [True, False])
 @pytest.mark.parametrize("active_when", [0, 1])
 def test_the_factors_of_a_boolean_turn_it_round_where_0_is_active(raw: bool, active_when: int) -> None:
-    source = NodeSource(0, "", "s=X", Raw.BOOLEAN, active_when=active_when)
-    factors = Scaling.of(source)
-    assert raw * factors.scale + factors.offset == from_raw(tag(Raw.BOOLEAN, active_when=active_when), raw)[0]
+    times, per, offset = factors(NodeSource(0, "", "s=X", Raw.BOOLEAN, active_when=active_when))
+    assert raw * times / per + offset == from_raw(tag(Raw.BOOLEAN, active_when=active_when), raw)[0]
+
+
+@given(st.integers(-32768, 32767), st.integers(1, 99_999), st.integers(0, 6))
+def test_a_value_is_the_decimal_that_people_would_write(raw: int, digits: int, places: int) -> None:
+    scale = Decimal(digits).scaleb(-places)
+    value, _ = from_raw(tag(Raw.INT16, scale=float(scale)), raw)
+    assert value == float(raw * scale)
+
+
+def test_a_scale_of_many_digits_is_taken_as_it_is() -> None:
+    assert from_raw(tag(Raw.INT16, scale=math.pi), 100)[0] == 100 * math.pi

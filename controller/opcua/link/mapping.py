@@ -81,7 +81,7 @@ def _plain(table: Table, items: Items) -> Batch | None:
     rows = table.first[handles]
     if not (items.kinds == points.kind[rows]).all():
         return None
-    values = items.values * points.scale[rows] + points.offset[rows]
+    values = items.values * points.times[rows] / points.per[rows] + points.offset[rows]
     if not np.isfinite(values).all():
         return None
     return Batch(table.plc, points.tag[rows], values, items.status, items.source_ns)
@@ -112,7 +112,7 @@ def _converted(
     """Values in engineering units, their statuses, and which rows came in another type than the map says."""
     points = table.points
     with np.errstate(all="ignore"):  # a number too large for its arithmetic becomes infinite, then Bad
-        values = raw * points.scale[rows] + points.offset[rows]
+        values = raw * points.times[rows] / points.per[rows] + points.offset[rows]
         bits = points.bit[rows]
         is_bit = bits >= 0
         if is_bit.any():

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.plant.plant import Plant
+from controller.plant.scaling import factors
 from controller.plant.tags import NodeSource, Raw, Tag
 
 # Built-in type numbers (Part 6, 5.1.2).
@@ -45,11 +46,15 @@ class Node:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Points:
-    """One row per tag. bit -1: the whole value. sentinels: raw values, rows padded with NaN (never equal)."""
+    """One row per tag: raw * times / per + offset. bit -1: the whole value.
+
+    sentinels: raw values, rows padded with NaN (never equal).
+    """
 
     tag: NDArray[np.int32]
     kind: NDArray[np.uint8]
-    scale: NDArray[np.float64]
+    times: NDArray[np.float64]
+    per: NDArray[np.float64]
     offset: NDArray[np.float64]
     bit: NDArray[np.int64]
     active_when: NDArray[np.int64]
@@ -139,7 +144,7 @@ def _group(fed: list[tuple[Tag, NodeSource]]) -> str:
 
 def _points(rows: Sequence[tuple[Tag, NodeSource]]) -> Points:
     sources = [source for _, source in rows]
-    factors = [_factors(source) for source in sources]
+    times, per, offset = np.array([factors(source) for source in sources], np.float64).reshape(-1, 3).T
     widest = max((len(source.sentinels) for source in sources), default=0)
     sentinels = np.full((len(rows), widest), np.nan)
     for row, source in enumerate(sources):
@@ -147,8 +152,9 @@ def _points(rows: Sequence[tuple[Tag, NodeSource]]) -> Points:
     return Points(
         tag=np.array([tag.index for tag, _ in rows], np.int32),
         kind=np.array([_kind(source) for source in sources], np.uint8),
-        scale=np.array([scale for scale, _ in factors], np.float64),
-        offset=np.array([offset for _, offset in factors], np.float64),
+        times=times.copy(),
+        per=per.copy(),
+        offset=offset.copy(),
         bit=np.array([-1 if source.bit is None else source.bit for source in sources], np.int64),
         active_when=np.array([source.active_when for source in sources], np.int64),
         sentinels=sentinels,
@@ -158,10 +164,3 @@ def _points(rows: Sequence[tuple[Tag, NodeSource]]) -> Points:
 def _kind(source: NodeSource) -> int:
     is_array = source.element is not None or source.words > 1
     return KINDS[source.raw] | ARRAY if is_array else KINDS[source.raw]
-
-
-def _factors(source: NodeSource) -> tuple[float, float]:
-    """(scale, offset); a Boolean has none, but may be true at 0."""
-    if source.raw is Raw.BOOLEAN:
-        return (1.0, 0.0) if source.active_when else (-1.0, 1.0)
-    return source.scale, source.offset
