@@ -17,6 +17,7 @@ from tests.system.gateway_whole import Whole, whole
 
 OPENING = (ua.GetEndpointsRequest, ua.FindServersRequest, ua.CreateSessionRequest, ua.ActivateSessionRequest)
 INTERNAL = ua.StatusCodes.BadInternalError
+SERVER = ua.NodeId(ua.ObjectIds.Server)
 
 
 def nulled(value: Any) -> Any:
@@ -123,3 +124,48 @@ async def test_a_client_that_sends_null_for_empty_does_a_days_work(here: Whole) 
             await client.get_node("ns=2;s=Command/C-301.CMD").call_method(start.nodeid)
         assert refused.value.code == ua.StatusCodes.BadArgumentsMissing
         await subscription.delete()
+
+
+def _filters() -> Iterator[tuple[ua.AttributeIds, Any]]:
+    """Of the Server and of a tag: a condition's NodeId has no path (Part 9, 5.5.2), so that path is null."""
+    events, value = ua.AttributeIds.EventNotifier, ua.AttributeIds.Value
+    condition = ua.SimpleAttributeOperand(ua.NodeId(ua.ObjectIds.ConditionType), [], ua.AttributeIds.NodeId)
+    nameless = ua.SimpleAttributeOperand(ua.NodeId(), [ua.QualifiedName("", 0)], value)
+    for clauses in ([condition], [nameless], []):
+        for elements in ([], [ua.ContentFilterElement(ua.FilterOperator.Equals, [])]):
+            yield events, ua.EventFilter(clauses, ua.ContentFilter(elements))
+    yield value, ua.DataChangeFilter()
+
+
+async def test_filters_full_of_nulls_are_judged_each_for_itself(here: Whole) -> None:
+    request = ua.CreateMonitoredItemsRequest()
+    request.Parameters.ItemsToCreate = [
+        ua.MonitoredItemCreateRequest(
+            ua.ReadValueId(
+                ua.NodeId("LT-201", 2) if attribute == ua.AttributeIds.Value else SERVER, attribute
+            ),
+            RequestedParameters=ua.MonitoringParameters(Filter=filter_),
+        )
+        for attribute, filter_ in _filters()
+    ]
+    async with here.client() as client:
+        made = await client.uaclient.create_subscription(ua.CreateSubscriptionParameters(), lambda _: None)
+        request.Parameters.SubscriptionId = made.SubscriptionId
+        results = await client.uaclient.create_monitored_items(request.Parameters)
+    assert [result.StatusCode.name for result in results] == [
+        "Good",
+        *["BadEventFilterInvalid"] * 5,
+        "Good",
+    ]
+
+
+@pytest.mark.parametrize(
+    "details",
+    [ua.ReadRawModifiedDetails, ua.ReadProcessedDetails, ua.ReadAtTimeDetails, ua.ReadEventDetails],
+)
+async def test_a_history_read_full_of_nulls_is_answered(here: Whole, details: Any) -> None:
+    request = ua.HistoryReadRequest()
+    request.Parameters.HistoryReadDetails = details()
+    request.Parameters.NodesToRead = [ua.HistoryReadValueId(ua.NodeId("LT-201", 2))]
+    async with here.client() as client:
+        assert await asked(client, request) != INTERNAL

@@ -85,3 +85,10 @@ def test_no_list_has_elements_without_bytes() -> None:
             elements = typing.get_args(hint) if typing.get_origin(hint) is list else ()
             assert not any(element in empty for element in elements), (kind, hint)
     assert looked > 250
+
+
+@pytest.mark.parametrize("kind", [ua.String, ua.UInt32, ua.NodeId, ua.QualifiedName, ua.ReadValueId])
+def test_a_null_list_is_an_empty_one_whatever_it_is_of(kind: Any) -> None:
+    """Part 6, 5.1.11: they say the same, and open62541 sends null for empty."""
+    buffer = bounded(struct.pack("<i", -1), 10, 4)
+    assert ua_binary.from_binary(typing.cast("Any", list[kind]), buffer) == []

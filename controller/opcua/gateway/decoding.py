@@ -8,6 +8,8 @@ message's own size, whatever it announces (Part 6, 5.1.5 and 5.2.2.12 ask decode
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 from asyncua import ua
@@ -66,10 +68,23 @@ def _reshaped(flat: list[Any], dims: list[int]) -> list[Any]:
     return _reshape(flat, dims) if flat else flat
 
 
+_array_reader: Final = ua_binary._create_uatype_array_deserializer  # noqa: SLF001
+
+
+@cache
+def _list_reader(kind: ua.VariantType) -> Callable[[Any], list[Any]]:
+    """Part 6, 5.1.11: null and empty arrays say the same, and some stacks send null for every empty one.
+    asyncua reads such an array of structures as [], but one of strings, numbers or names as None.
+    """
+    read = _array_reader(kind)
+    return lambda data: read(data) or []
+
+
 ua_binary._reshape = _reshaped  # noqa: SLF001
 ua_binary.Primitives.Null = _CountedNull()  # type: ignore[assignment]
-for _cached in ("_create_uatype_deserializer", "_create_uatype_array_deserializer"):
-    getattr(ua_binary, _cached).cache_clear()
+ua_binary._create_uatype_array_deserializer = _list_reader  # type: ignore[assignment]  # noqa: SLF001
+for _cached in (ua_binary._create_uatype_deserializer, _array_reader):  # noqa: SLF001  (made before the above)
+    _cached.cache_clear()
 
 
 class _Budget:
