@@ -78,7 +78,7 @@ async def test_from_mutual_strangers_to_values_by_the_commands_alone(
         assert heard.last("PRESSURE").value == 1.5
         assert heard.reports("password") == []
         server.put("PRESSURE", 2.5)
-        await heard.until(lambda: heard.last("PRESSURE").value == 2.5)
+        await heard.reads("PRESSURE", 2.5)
         link.write(write(plant, 1, ("WORD", 2.0)))
         await heard.until(lambda: heard.done(1))
         assert heard.done(1) == [GOOD]

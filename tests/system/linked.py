@@ -53,6 +53,10 @@ class Heard:
         except TimeoutError:
             raise AssertionError(f"not within {within_s} s; heard {self.inputs[-8:]}") from None
 
+    async def reads(self, tag: str, value: float) -> None:
+        """As soon as the tag's newest value is this one."""
+        await self.until(lambda: self.last(tag).value == value)
+
     def samples(self, tag: str) -> list[Sample]:
         """All values of a numeric tag, oldest first."""
         index = self.plant.index[tag]
@@ -124,7 +128,7 @@ def with_fast(plant: Plant, *names: str) -> Plant:
 
 
 def with_plc(plant: Plant, plc: int, **changes: object) -> Plant:
-    plcs = [replace(p, **changes) if p.index == plc else p for p in plant.plcs]  # type: ignore[arg-type]
+    plcs = [replace(p, **changes) if p.index == plc else p for p in plant.plcs]
     return replace(plant, plcs=tuple(plcs))
 
 

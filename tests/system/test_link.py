@@ -78,7 +78,7 @@ async def test_a_change_in_the_plc_arrives_with_value_status_and_source_time(mac
         for value, status in ((3.25, GOOD), (3.5, UNCERTAIN), (4.0, GOOD)):
             machine.set("R.PRESSURE", value, status)
             server.update()
-            await heard.until(lambda v=value: heard.last("R.PRESSURE").value == v)
+            await heard.reads("R.PRESSURE", value)
             assert heard.last("R.PRESSURE").status == status
         times = [sample.source_ns for sample in heard.samples("R.PRESSURE")]
         assert times == sorted(times)
@@ -123,8 +123,8 @@ async def test_a_tag_whose_type_differs_from_the_map_is_bad_and_named(machine: S
 async def test_what_was_asked_for_and_what_the_server_made_of_it_is_told(machine: SteadyMachine) -> None:
     async with serving(machine, S7) as server, linked(machine.plant, S7, server.endpoint) as (_, heard):
         revised = {what: (asked, got) for what, asked, got in heard.of(LinkUp)[0].revised}
-        assert revised["fast publishing"] == (50, 100)  # an S7 does not publish faster
-        assert revised["fast sampling"] == (0, 100)
+        assert revised["fast publishing"] == (50.0, 100.0)  # an S7 does not publish faster
+        assert revised["fast sampling"] == (0.0, 100.0)
         assert not heard.reports("slow")  # 200 ms is within the budget of 1 s
 
 
@@ -170,7 +170,7 @@ async def test_a_server_that_takes_few_items_a_call_gets_smaller_calls(machine: 
         assert not heard.reports("bad_node")
         wide.set("R.X259", 7.0)
         server.update()
-        await heard.until(lambda: heard.last("R.X259").value == 7.0)
+        await heard.reads("R.X259", 7.0)
 
 
 # --- writes ---------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ async def test_a_write_carries_the_value_only_in_the_nodes_own_type_and_in_the_g
         await heard.until(lambda: heard.done(1))
         assert heard.done(1) == [GOOD]
         assert machine.writes == [(plc, list(fields))]
-        await heard.until(lambda: heard.last(f"{p}.WORD").value == 2.0)  # and it can be read back
+        await heard.reads(f"{p}.WORD", 2.0)  # and it can be read back
 
 
 async def test_a_write_the_plc_refuses_ends_with_the_plcs_own_status(machine: SteadyMachine) -> None:

@@ -181,7 +181,7 @@ async def test_the_channel_is_renewed_before_it_ends_and_nothing_is_lost() -> No
         for value in range(1, 6):  # at 500 ms publishing this takes some five renewals
             machine.set("L.PRESSURE", value)
             server.update()
-            await heard.until(lambda value=value: heard.last("L.PRESSURE").value == value)
+            await heard.reads("L.PRESSURE", value)
         assert (heard.downs, link.counters.gaps) == ([], 0)
 
 
@@ -208,7 +208,7 @@ async def test_a_session_with_a_short_life_is_kept() -> None:
         for value in range(1, 5):
             machine.set("L.PRESSURE", value)
             server.update()
-            await heard.until(lambda value=value: heard.last("L.PRESSURE").value == value)
+            await heard.reads("L.PRESSURE", value)
         assert heard.downs == []
 
 

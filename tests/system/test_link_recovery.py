@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -32,7 +33,7 @@ async def flows(
     """A change in the PLC arrives."""
     machine.set(tag, value)
     server.update()
-    await heard.until(lambda: heard.last(tag).value == value)
+    await heard.reads(tag, value)
 
 
 # --- the four cases -------------------------------------------------------------------------------
@@ -186,16 +187,16 @@ async def test_a_notification_lost_on_the_way_is_asked_for_again_and_comes_in_or
     async with serving(machine, S7) as server, linked(plant, S7, server.endpoint) as (link, heard):
         await flows(machine, server, heard, "L.COUNT", 1.0)
         server.lose_notifications(2)
+
+        def lost_or_read(lost: int, value: float) -> bool:
+            return server.notifications_to_lose < lost or heard.last("L.COUNT").value == value
+
         for value in (2.0, 3.0, 4.0):
             lost = server.notifications_to_lose
             machine.set("L.COUNT", value)
             server.update()
-            await heard.until(
-                lambda lost=lost, value=value: (
-                    server.notifications_to_lose < lost or heard.last("L.COUNT").value == value
-                )
-            )
-        await heard.until(lambda: heard.last("L.COUNT").value == 4.0)
+            await heard.until(partial(lost_or_read, lost, value))
+        await heard.reads("L.COUNT", 4.0)
         assert heard.values("L.COUNT")[-4:] == [1.0, 2.0, 3.0, 4.0]
         assert (link.counters.republished, link.counters.gaps, heard.reports("gap")) == (2, 0, [])
 
@@ -217,10 +218,10 @@ async def test_a_plc_that_is_not_there_is_said_once_and_found_when_it_comes(mach
         await server.go_down()
         async with linked(machine.plant, S7, server.endpoint, wait=False) as (link, heard):
             await heard.until(lambda: heard.of(LinkDown))
-            assert not link.is_up
+            before = link.is_up
             await server.come_up()
             await heard.until(lambda: heard.ups)
-            assert link.is_up, heard.inputs
+            assert (before, link.is_up) == (False, True), heard.inputs
             assert len(heard.downs) == 1
 
 
