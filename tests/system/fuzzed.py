@@ -148,7 +148,9 @@ class Fuzzed:
         self._inputs = 0
         self._cpu_s = 0.0
         limits, log = Limits(decode_steps=DECODE_STEPS), QuietLog("fuzz", time.monotonic, every_s=1e12)
-        self.gateway = Gateway(tutorial(), self.settings, *[None] * 5, self.sessions, None, None)  # type: ignore[arg-type]
+        self.gateway = Gateway(
+            tutorial(), self.settings, None, None, None, None, None, self.sessions, None, None
+        )
         tables: list[Services] = [STUBS]
         if data is not None:
             tables = REAL
@@ -285,7 +287,7 @@ class _Peer:
         self.connection.data_received(hello())
         asked = ua.OpenSecureChannelRequest()
         asked.Parameters.SecurityMode = ua.MessageSecurityMode.None_
-        asked.Parameters.RequestedLifetime = 600_000  # type: ignore[assignment]
+        asked.Parameters.RequestedLifetime = 600_000
         head = bytes(4) + text(NONE) + text(None) * 2 + self.sequence()
         self.connection.data_received(chunk(b"OPN", head + ua_binary.struct_to_binary(asked)))
         await self.settle()
@@ -360,10 +362,10 @@ def seeds() -> list[bytes]:
 def _filled(request: Any) -> Any:
     """With one element in each list, so that there is something to change."""
     parameters = getattr(request, "Parameters", request)
-    node = ua.NodeId(ua.ObjectIds.Server_ServerStatus_CurrentTime)  # type: ignore[arg-type]
+    node = ua.NodeId(ua.ObjectIds.Server_ServerStatus_CurrentTime)
     one: dict[str, Any] = {
-        "NodesToRead": ua.ReadValueId(node, ua.AttributeIds.Value),  # type: ignore[arg-type]
-        "NodesToWrite": ua.WriteValue(node, ua.AttributeIds.Value, None, ua.DataValue(ua.Variant(1.5))),  # type: ignore[arg-type]
+        "NodesToRead": ua.ReadValueId(node, ua.AttributeIds.Value),
+        "NodesToWrite": ua.WriteValue(node, ua.AttributeIds.Value, None, ua.DataValue(ua.Variant(1.5))),
         "NodesToBrowse": ua.BrowseDescription(NodeId=node),
         "BrowsePaths": ua.BrowsePath(StartingNode=node),
         "NodesToRegister": node,
@@ -385,11 +387,11 @@ def _filled(request: Any) -> Any:
 def _event_filter() -> ua.MonitoringParameters:
     element = ua.ContentFilterElement(
         ua.FilterOperator.OfType,
-        [ua.LiteralOperand(ua.Variant(ua.NodeId(2041)))],  # type: ignore[arg-type,list-item]
+        [ua.LiteralOperand(ua.Variant(ua.NodeId(2041)))],
     )
     chosen = ua.SimpleAttributeOperand(BrowsePath=[ua.QualifiedName("EventId")])
     wanted = ua.EventFilter([chosen], ua.ContentFilter([element]))
-    return ua.MonitoringParameters(Filter=wanted, QueueSize=10)  # type: ignore[arg-type]
+    return ua.MonitoringParameters(Filter=wanted, QueueSize=10)
 
 
 def changed(seed: bytes, by: random.Random) -> bytes:

@@ -206,7 +206,9 @@ class Asking:
             RequestedMaxKeepAliveCount=more.pop("keep_alive", 100),
             **more,
         )
-        return (await self.ask(ua.CreateSubscriptionRequest(Parameters=asked))).Parameters
+        response = await self.ask(ua.CreateSubscriptionRequest(Parameters=asked))
+        made: ua.CreateSubscriptionResult = response.Parameters
+        return made
 
     async def monitor(
         self,
@@ -237,7 +239,8 @@ class Asking:
         request.Parameters.SubscriptionAcknowledgements = [
             ua.SubscriptionAcknowledgement(*one) for one in acknowledged
         ]
-        return (await self.ask(request, within_s)).Parameters
+        published: ua.PublishResult = (await self.ask(request, within_s)).Parameters
+        return published
 
     def publishing(self, within_s: float = 10.0) -> asyncio.Task[ua.PublishResult]:
         return asyncio.ensure_future(self.publish(within_s=within_s))

@@ -63,7 +63,7 @@ def fill(directory: Path, limit_bytes: int) -> None:
     """Writes until no file may grow any more, then lets them grow again and waits for everything."""
     journal = Journal.open(directory, PLANT.name, TAGS, archived=False, limits=LIMITS)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, resource.RLIM_INFINITY))
-    futures = []
+    futures: list[Future[int]] = []
     while not journal.health().failing:
         n = len(futures)
         futures.append(journal.append([event(n)], [values((0, n, 0, n), (1, n / 7, 0, n))], now(n)))

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import ClientSession, CookieJar
 
@@ -34,6 +34,7 @@ PASSWORD = "vacuum pump on the left"
 HOUR_NS = 3_600_000_000_000
 ALARM = "LT-201.HH"
 INCIDENT = "bag"
+_Found = TypeVar("_Found")
 
 
 def person(name: str, language: str = "en", **more: Any) -> Recipient:
@@ -132,7 +133,7 @@ class Paged:
             return list(reader.events(where=Where(kinds=("alarm.acknowledged",))))
 
 
-async def when(look: Callable[[], Any]) -> Any:
+async def when(look: Callable[[], _Found | None]) -> _Found:
     """As soon as it is so; the core and its disk need their turns."""
     async with asyncio.timeout(20):
         while not (found := look()):

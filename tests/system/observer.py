@@ -104,7 +104,7 @@ class Observer:
             nodes = [client.get_node(await self._node_id(client, tag)) for tag in self._tags]
             self._names = {node.nodeid.to_string(): tag for node, tag in zip(nodes, self._tags, strict=True)}
             subscription = await client.create_subscription(SAMPLING_MS, self)
-            await subscription.subscribe_data_change(nodes, queuesize=QUEUE, sampling_interval=0)
+            await subscription.subscribe_data_change(nodes, queuesize=QUEUE, sampling_interval=ua.Double(0))
             await self._over.wait()
         finally:
             await client.disconnect()

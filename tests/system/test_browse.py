@@ -33,6 +33,7 @@ plcs:
 async def counting(machine: SteadyMachine, server: SimulatedPlcServer, tag: str) -> AsyncIterator[None]:
     """The tag moves while the block runs."""
     loop = asyncio.get_running_loop()
+    timer: asyncio.Handle
     beat = 0
 
     def update() -> None:
@@ -106,7 +107,7 @@ async def test_every_way_in_which_a_map_can_be_wrong_is_named_with_its_tag() -> 
         source = tags[index].source
         assert isinstance(source, NodeSource)
         access = str(how.pop("access", tags[index].access))
-        tags[index] = replace(tags[index], source=replace(source, **how), access=access)  # type: ignore[arg-type]
+        tags[index] = replace(tags[index], source=replace(source, **how), access=access)
         plant = replace(plant, tags=tuple(tags))
 
     changed("R.PRESSURE", raw=Raw.DOUBLE)

@@ -183,7 +183,7 @@ async def test_shelves(plant: Alarmed) -> None:
         await desk.hears(tells(H, "ShelvingState/CurrentState", "Timed Shelved"))
         node = plant.rig.gateway.space.find(of_plant(f"{shelf}/UnshelveTime"))
         assert node is not None
-        left = node.attribute(ua.AttributeIds.Value, None).Value.Value  # type: ignore[arg-type]
+        left = node.attribute(ua.AttributeIds.Value, None).Value.Value
         assert 590_000.0 < left <= 600_000.0
         assert await desk.calls(shelf, once, text("until it returns")) == "Good"
         heard = await desk.hears(tells(H, "ShelvingState/CurrentState", "One Shot Shelved"))

@@ -40,7 +40,7 @@ REFRESH = standard(ua.ObjectIds.RefreshRequiredEventType)  # of subscribers, not
 
 
 class Reading(Asking):
-    async def events(
+    async def past_events(
         self,
         start: datetime | None,
         end: datetime | None,
@@ -59,14 +59,16 @@ class Reading(Asking):
             False,
             [ua.HistoryReadValueId(node, ContinuationPoint=point)],
         )
-        (result,) = (await self.ask(ua.HistoryReadRequest(Parameters=asked))).Results
+        results: list[ua.HistoryReadResult]
+        results = (await self.ask(ua.HistoryReadRequest(Parameters=asked))).Results
+        (result,) = results
         return result
 
     async def all_events(self, *span: Any, **more: Any) -> list[list[Any]]:
         """Of all pages."""
         found, point = [], None
         while True:
-            result = await self.events(*span, point=point, **more)
+            result = await self.past_events(*span, point=point, **more)
             result.StatusCode.check()
             found += rows(result)
             point = result.ContinuationPoint
@@ -128,11 +130,11 @@ async def test_direction_number_and_pages(tmp_path: Path, monkeypatch: pytest.Mo
         assert await ask.all_events(now() - timedelta(hours=1), now(), 2) == whole
         assert await ask.all_events(now(), now() - timedelta(hours=1)) == whole[::-1]
         assert await ask.all_events(now(), now() - timedelta(hours=1), 3) == whole[::-1]
-        newest = await ask.events(None, now(), 4)
+        newest = await ask.past_events(None, now(), 4)
         assert (rows(newest), newest.ContinuationPoint) == (whole[::-1][:4], None)
-        oldest = await ask.events(now() - timedelta(hours=1), None, 4)
+        oldest = await ask.past_events(now() - timedelta(hours=1), None, 4)
         assert (rows(oldest), oldest.ContinuationPoint) == (whole[:4], None)
-        nothing = await ask.events(now(), now() + timedelta(hours=1))
+        nothing = await ask.past_events(now(), now() + timedelta(hours=1))
         assert (nothing.StatusCode.value, rows(nothing)) == (Codes.GoodNoData, [])
 
 
@@ -144,13 +146,13 @@ async def test_filters_and_notifiers_are_those_of_subscriptions(tmp_path: Path) 
         assert alarms
         assert all(event[4] for event in alarms)
         assert len(alarms) < len(await ask.all_events(*span))
-        tag = await ask.events(*span, node=of_plant("LT-201"))
+        tag = await ask.past_events(*span, node=of_plant("LT-201"))
         assert tag.StatusCode.value == Codes.BadHistoryOperationUnsupported
-        refused = await ask.events(*span, fields=())
+        refused = await ask.past_events(*span, fields=())
         assert refused.StatusCode.value == Codes.BadEventFilterInvalid
-        unknown = await ask.events(*span, node=of_plant("NO-1"))
+        unknown = await ask.past_events(*span, node=of_plant("NO-1"))
         assert unknown.StatusCode.value == Codes.BadNodeIdUnknown
-        unbounded = await ask.events(now(), None)
+        unbounded = await ask.past_events(now(), None)
         assert unbounded.StatusCode.value == Codes.BadInvalidTimestampArgument
         area = next(path for path, _ in plant.rig.gateway.plant.areas)
         of_area = await ask.all_events(*span, node=of_plant(f"Area/{area}"))
@@ -174,4 +176,4 @@ async def test_asyncuas_own_call_reads_events(tmp_path: Path) -> None:
     async with remembered(tmp_path) as plant, plant.rig.client("viewer") as client:
         found = await client.nodes.server.read_event_history(now() - timedelta(hours=1), now(), 5)
         assert len(found) == 5
-        assert all(event.EventId for event in found)
+        assert all(vars(event)["EventId"] for event in found)

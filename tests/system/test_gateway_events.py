@@ -225,7 +225,7 @@ async def test_a_refresh_reaches_only_who_asked_and_its_marks_pass_every_filter(
             ((mine, number, 99), StatusCodes.BadMonitoredItemIdInvalid),
         ):
             with pytest.raises(Fault) as fault:
-                subscriptions.event_items(*wrong)  # type: ignore[arg-type]
+                subscriptions.event_items(*wrong)
             assert fault.value.code == code
         mark = event("start", type_=standard(ua.ObjectIds.RefreshStartEventType))
         subscriptions.tell(items, mark, mark=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asyncua import Client, ua
+from asyncua import Client, Node, ua
 
 from controller.opcua.gateway.history import history
 from controller.opcua.gateway.history.aggregates import AGGREGATES
@@ -288,7 +288,7 @@ async def test_what_can_be_read_can_be_browsed(data: Path) -> None:
         assert (
             await configuration.read_type_definition()
         ).Identifier == ua.ObjectIds.HistoricalDataConfigurationType
-        children = {
+        children: dict[str | None, Node] = {
             (await child.read_browse_name()).Name: child for child in await configuration.get_children()
         }
         assert await children["Stepped"].read_value() is False

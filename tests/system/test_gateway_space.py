@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -45,10 +44,7 @@ class TestTheTree:
             unit = await (await level.get_child("0:EngineeringUnits")).read_value()
             assert (unit.UnitId, unit.NamespaceUri.rpartition("/")[2]) == (20529, "cefact")
             state = client.get_node(node("XS-301"))
-            assert (await state.read_type_definition()).Identifier in {
-                _ID.MultiStateDiscreteType,
-                _ID.MultiStateValueDiscreteType,
-            }
+            assert (await state.read_type_definition()).Identifier == _ID.MultiStateDiscreteType
             switch = client.get_node(node("LSLL-202"))
             assert (await switch.read_type_definition()).Identifier == _ID.TwoStateDiscreteType
             assert (await switch.read_data_type()).Identifier == _ID.Boolean

@@ -376,7 +376,7 @@ async def test_a_lost_connection_loses_nothing() -> None:
             subscription = gateway.subscriptions.find(number)
             assert subscription is not None
             await until(lambda: bool(subscription.queue))
-            session = subscription.queue.session  # type: ignore[union-attr]
+            session = subscription.queue.session
             session.channel.abort()
             await asyncio.gather(waiting, return_exceptions=True)
         await until(lambda: session.channel is None)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -59,8 +60,19 @@ def use_token(client: Client, token: ua.NodeId) -> None:
     client.uaclient.session.restore_authentication_token(token)
 
 
+def use_nonce(client: Client, nonce: bytes | None) -> None:
+    client._server_nonce = nonce  # type: ignore[assignment]  # asyncua takes it for always None
+
+
 def mine() -> Credentials:
     return credentials(CLIENT_URI)
+
+
+def signed(client: Client, nonce: bytes) -> Any:
+    """A server's challenge: its certificate and its nonce."""
+    policy = client.security_policy
+    assert policy.peer_certificate is not None
+    return policy.asymmetric_cryptography.signature(policy.peer_certificate + nonce)  # type: ignore[no-untyped-call]
 
 
 def thief() -> Credentials:
@@ -193,7 +205,7 @@ async def test_a_stolen_token_activates_nothing_on_another_applications_channel(
         mode = ua.MessageSecurityMode.Sign if own == "another mode" else ENCRYPT
         async with channel(gateway, who, mode) as eve:
             use_token(eve, token_of(bob))
-            eve._server_nonce = next(iter(gateway.gateway.sessions.all())).nonce
+            use_nonce(eve, next(iter(gateway.gateway.sessions.all())).nonce)
             eve.security_policy.peer_certificate = settings().certificate
             assert await code_of(eve.activate_session("engineer", "demo-engineer")) in {
                 CODES.BadSecurityChecksFailed,
@@ -210,11 +222,12 @@ async def test_a_new_channel_takes_a_session_over_with_the_same_certificate_and_
         nonce = session.nonce
         async with channel(gateway, mine()) as again:
             use_token(again, token_of(bob))
-            again._server_nonce, again._policy_ids = nonce, bob._policy_ids
+            use_nonce(again, nonce)
+            again._policy_ids = bob._policy_ids
             code = await code_of(again.activate_session("engineer", "demo-engineer"))
             assert code == CODES.BadIdentityChangeNotSupported
             assert await read(bob) == "operator"
-            again._server_nonce = session.nonce
+            use_nonce(again, session.nonce)
             await again.activate_session("operator", "demo-operator")
             assert await read(again) == "operator"
             assert await code_of(read(bob)) == CODES.BadSecureChannelIdInvalid
@@ -254,15 +267,12 @@ async def test_a_recorded_login_is_good_once() -> None:
         await client.create_session()
         first = client._server_nonce
         await client.activate_session("operator", "demo-operator")
-        client._server_nonce = first
+        use_nonce(client, first)
         code = await code_of(client.activate_session("operator", "demo-operator"))
         assert code == CODES.BadApplicationSignatureInvalid
         (session,) = gateway.gateway.sessions.all()
-        signing = client.security_policy.asymmetric_cryptography
         asked = ua.ActivateSessionParameters()
-        asked.ClientSignature.Signature = signing.signature(
-            client.security_policy.peer_certificate + session.nonce
-        )
+        asked.ClientSignature.Signature = signed(client, session.nonce)
         asked.UserIdentityToken = ua.UserNameIdentityToken(PolicyId="username", UserName="operator")
         secret, algorithm = client._encrypt_password("demo-operator", client.security_policy.URI)
         asked.UserIdentityToken.Password = secret
@@ -274,10 +284,8 @@ async def test_a_password_in_clear_is_not_taken_even_inside_an_encrypted_channel
     async with bare(tables=[READS]) as gateway, channel(gateway, mine()) as client:
         await client.create_session()
         asked = ua.ActivateSessionParameters()
-        nonce = client._server_nonce
-        asked.ClientSignature.Signature = client.security_policy.asymmetric_cryptography.signature(
-            client.security_policy.peer_certificate + nonce
-        )
+        (session,) = gateway.gateway.sessions.all()
+        asked.ClientSignature.Signature = signed(client, session.nonce)
         asked.UserIdentityToken = ua.UserNameIdentityToken(PolicyId="username", UserName="operator")
         asked.UserIdentityToken.Password = b"demo-operator"
         assert await code_of(client.uaclient.activate_session(asked)) == CODES.BadIdentityTokenInvalid
@@ -293,14 +301,21 @@ async def test_a_user_certificate_counts_with_a_signature_of_its_own_key() -> No
                 assert await code_of(client.activate_session(certificate=certificate)) == code
 
 
-async def test_a_chunk_sent_twice_or_changed_ends_its_connection_and_no_other() -> None:
+def recorded(sent: list[bytes], write: Callable[[bytes], None], data: bytes) -> None:
+    sent.append(data)
+    write(data)
+
+
+async def test_a_chunk_sent_twice_or_changed_ends_its_connection_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with bare(tables=[READS]) as gateway, gateway.client("operator") as bob:
         for change in (False, True):
             async with channel(gateway, mine()) as client:
                 sent: list[bytes] = []
                 transport = client.uaclient.protocol.transport
                 write = transport.write
-                transport.write = lambda data, write=write, sent=sent: (sent.append(data), write(data))
+                monkeypatch.setattr(transport, "write", partial(recorded, sent, write))
                 await client.get_endpoints()
                 again = bytearray(sent[-1])
                 if change:

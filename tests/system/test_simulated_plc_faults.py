@@ -44,7 +44,7 @@ async def watch(peer: Peer, node: str, notes: Notes) -> None:
     """A fast subscription to one node, its first value taken."""
     subscription = await peer.client.create_subscription(100, notes)
     await subscription.subscribe_data_change(
-        peer.client.get_node(peer.node_id(node)), queuesize=10, sampling_interval=0
+        peer.client.get_node(peer.node_id(node)), queuesize=10, sampling_interval=ua.Double(0)
     )
     await notes.next()
 
