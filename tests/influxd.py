@@ -60,7 +60,8 @@ class Influxd(Daemon):
             raise AssertionError(error.read().decode()) from error
         result = document["results"][0]
         assert "error" not in result, result
-        return result.get("series", [])
+        series: list[dict[str, Any]] = result.get("series", [])
+        return series
 
     def values(self, query: str, database: str = "test") -> list[list[Any]]:
         series = self.query(query, database)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ class Writing:
 
     def rows(
         self, tags: Sequence[int] | np.ndarray, values: Sequence[float] | np.ndarray, status: int = 0
-    ) -> object:
+    ) -> Future[int]:
         tags = np.asarray(tags, np.int32)
         times = np.full(len(tags), self.utc_ns, np.int64) + np.arange(len(tags)) * 100
         codes = np.full(len(tags), status, np.uint32)

@@ -200,7 +200,7 @@ def test_ten_thousand_steps_that_hypothesis_draws() -> None:
         max_examples=230, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
     )
     before = PlantDay.looks
-    run_state_machine_as_test(PlantDay, settings=drawn)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(PlantDay, settings=drawn)
     assert PlantDay.looks - before >= 10_000
 
 
@@ -369,7 +369,7 @@ def essence(room: Room) -> tuple[object, ...]:
 )
 def test_every_state_that_one_alarm_can_reach(latching: bool, confirm: bool, states: int) -> None:
     """Breadth first over all moves of plant and people until nothing new comes; a restart changes none."""
-    found = {essence(played((), latching, confirm)): ()}
+    found: dict[tuple[object, ...], tuple[str, ...]] = {essence(played((), latching, confirm)): ()}
     ahead: list[tuple[str, ...]] = [()]
     while ahead:
         path = ahead.pop(0)

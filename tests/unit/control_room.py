@@ -224,7 +224,7 @@ def from_json(record: Record) -> Record:
 
 def alarm(id: str, condition: Condition, priority: int = 3, **rest: object) -> Alarm:  # noqa: A002
     source, _, level = id.partition(".")
-    return Alarm(id, condition, priority, source, level, **rest)  # type: ignore[arg-type]
+    return Alarm(id, condition, priority, source, level, **rest)
 
 
 def high(tag: int, limit: float, deadband: float = 0.0) -> Level:

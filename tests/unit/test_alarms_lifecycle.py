@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
@@ -140,7 +141,7 @@ def test_the_page_in_the_docs_is_drawn_from_the_tables() -> None:
 
 # --- the machines beside it, driven through the engine ------------------------------------------
 
-DO = {
+DO: dict[str, Callable[[Room], object]] = {
     "acknowledge (second step required)": lambda room: room.acknowledges("T.H"),
     "confirm": lambda room: room.does(Action.CONFIRM, "T.H"),
     "shelve": lambda room: room.does(Action.SHELVE, "T.H", for_s=60.0),

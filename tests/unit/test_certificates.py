@@ -43,7 +43,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def code(store: Store, shown: bytes, **how: object) -> int:
-    return judge(shown, store, Purpose.CLIENT, **how).code  # type: ignore[arg-type]
+    return judge(shown, store, Purpose.CLIENT, **how).code
 
 
 # --- our own ------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ def test_hosts_and_uris_are_remarks_for_one_trusted_itself_and_errors_for_a_cas(
     store.add_revocations(revocations(authority))
 
     def server(shown: Paper, **how: str) -> int:
-        return judge(shown.der, store, Purpose.SERVER, **how).code  # type: ignore[arg-type]
+        return judge(shown.der, store, Purpose.SERVER, **how).code
 
     assert server(own, host="plc.example") == Codes.Good
     assert judge(own.der, store, Purpose.SERVER, host="plc.example").remarks

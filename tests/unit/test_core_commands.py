@@ -42,7 +42,7 @@ def connected(draft: Draft, **values: float) -> Stage:
 
 
 def tripped(**options: object) -> Stage:
-    stage = connected(plant(**options))  # type: ignore[arg-type]
+    stage = connected(plant(**options))
     stage.show({"T-1": 11.0})
     return stage
 

@@ -32,7 +32,7 @@ def one_cause(**interlock: object) -> Stage:
     draft.tag("LT-201", unit="%")
     command = valve(draft, "XV-1", 0)
     rule = interlock.pop("causes", None) or Compare(suction, "<", 0.2, for_s=2.0, hysteresis=0.1)
-    draft.interlock("S-01", rule, [CommandEffect(command, "shut")], **interlock)  # type: ignore[arg-type]
+    draft.interlock("S-01", rule, [CommandEffect(command, "shut")], **interlock)
     stage = Stage(draft.build())
     stage.connect(values={"PT-303": 3.0, "LT-201": 50.0})
     return stage

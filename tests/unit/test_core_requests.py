@@ -36,7 +36,7 @@ def stage(bypass: Bypass | None = None, **interlock: object) -> Stage:
     permissive = draft.permissive("fill_good_bank", (command, "open"))
     shut = draft.tag("XV-519.ZSC", states=((1, "shut"),))
     effects = [CommandEffect(command, "shut"), WithholdEffect(permissive)]
-    draft.interlock("S-01", Compare(tag, "<", 0.2), effects, bypass=bypass, **interlock)  # type: ignore[arg-type]
+    draft.interlock("S-01", Compare(tag, "<", 0.2), effects, bypass=bypass, **interlock)
     draft.interlock(
         "I-14", Compare(tag, "<", -5.0), [CheckedEffect(State(shut, (1,)), 2.0, "XV-519 shut")], by=By.PLC
     )

@@ -74,18 +74,25 @@ async def serving(path: Path, serve: Callable[[Path], Any]) -> AsyncIterator[Non
             await task
 
 
+async def heard(reader: asyncio.StreamReader) -> Any:
+    """The next document; there has to be one."""
+    document = await frames.read(reader)
+    assert document is not None
+    return document
+
+
 class TestTheFeed:
     async def test_a_reader_gets_a_snapshot_and_then_only_what_changed(self, tmp_path: Path) -> None:
         feed = Feed(small_plant(), lambda: [{"plc": "R", "up": True}], period_s=0)
         feed.publish(batch({1: 5.0}))
         async with serving(tmp_path / "feed", feed.serve):
             reader, writer = await asyncio.open_unix_connection(tmp_path / "feed")
-            snapshot = (await frames.read(reader))["snapshot"]
+            snapshot = (await heard(reader))["snapshot"]
             assert snapshot["tags"] == ["PT-0", "PT-1", "PT-2", "PT-3"]
             assert snapshot["values"][1] == [1, 5.0, GOOD, 7]
             assert snapshot["values"][0][2] == 0x80320000, "never a Good zero before the first value"
             feed.publish(batch({2: 6.0}, ((3, "dewar 7", GOOD, 9),)))
-            delta = await frames.read(reader)
+            delta = await heard(reader)
             assert delta["values"] == [[2, 6.0, GOOD, 7]]
             assert delta["texts"] == [[3, "dewar 7", GOOD, 9]]
             assert delta["links"] == [{"plc": "R", "up": True}]
@@ -100,7 +107,7 @@ class TestTheFeed:
             await frames.read(reader)
             for value in range(10_000):
                 feed.publish(batch({0: float(value)}))
-            assert (await frames.read(reader))["values"] == [[0, 9999.0, GOOD, 7]]
+            assert (await heard(reader))["values"] == [[0, 9999.0, GOOD, 7]]
             writer.close()
 
     async def test_the_newest_journal_number_travels_along(self, tmp_path: Path) -> None:
@@ -109,7 +116,7 @@ class TestTheFeed:
             reader, writer = await asyncio.open_unix_connection(tmp_path / "feed")
             await frames.read(reader)
             feed.journal_at(42)
-            assert (await frames.read(reader))["journal"] == 42
+            assert (await heard(reader))["journal"] == 42
             writer.close()
 
 
@@ -193,7 +200,7 @@ class TestTheCommandSocket:
         async with serving(tmp_path / "c", self.commands([]).serve):
             reader, writer = await asyncio.open_unix_connection(tmp_path / "c")
             writer.write(frames.encode(["reset"]))
-            assert "is a map" in (await frames.read(reader))["reason"]
+            assert "is a map" in (await heard(reader))["reason"]
             writer.close()
 
     def test_without_a_service_the_answer_says_so(self, tmp_path: Path) -> None:

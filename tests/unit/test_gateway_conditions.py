@@ -216,9 +216,9 @@ def test_a_shelf_and_the_time_left_on_it() -> None:
     node = {path: variant.Value for path, variant in desk.conditions.fields("LT-201.H").items()}
     assert node["ShelvingState/UnshelveTime"] == pytest.approx(500_000.0)
     desk.room.wait(501)
-    told = desk.hears()
-    assert told[0]["ShelvingState/CurrentState"] == "Unshelved"
-    assert told[0]["ShelvingState/UnshelveTime"] == 0.0
+    told = desk.hears()[0]
+    assert told["ShelvingState/CurrentState"] == "Unshelved"
+    assert told["ShelvingState/UnshelveTime"] == 0.0
 
 
 def test_a_shelved_alarm_stays_on_the_list_though_it_is_quiet() -> None:

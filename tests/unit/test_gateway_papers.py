@@ -28,7 +28,7 @@ def test_a_chain_is_read_by_its_first_certificate() -> None:
 )
 def test_keys_that_no_policy_allows_are_refused(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> None:
     uri = [x509.UniformResourceIdentifier(CLIENT_URI)]
-    made = generate_self_signed_app_certificate(key, "x", {}, uri, [])  # type: ignore[arg-type]
+    made = generate_self_signed_app_certificate(key, "x", {}, uri, [])
     with pytest.raises(Fault) as refused:
         rsa_key_of(made)
     assert refused.value.code == ua.StatusCodes.BadCertificateInvalid

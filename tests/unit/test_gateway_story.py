@@ -67,7 +67,7 @@ def test_a_severity_is_one_of_opc_ua() -> None:
 
 
 def asked(kind: str = "request.accepted", **changes: Any) -> dict[str, Any]:
-    data = {"user": "ito", "role": "operator", "action": "shelve", "target": "LT-201.HH"}
+    data: dict[str, Any] = {"user": "ito", "role": "operator", "action": "shelve", "target": "LT-201.HH"}
     data |= {"args": {"for_s": 600, "audit": "ticket 7"}, "reason": "calibration", **changes}
     event = told(kind, str(data["target"]), **data)
     assert event is not None

@@ -49,7 +49,7 @@ def rows(*told: Told) -> Rows:
 
 
 def word(text: str, time_s: float) -> Told:
-    number, letters, _, own_s = re.fullmatch(r"([\d.]*)([a-zU-]+)(@(\d+))?", text).groups()  # type: ignore[union-attr]
+    number, letters, _, own_s = re.fullmatch(r"([\d.]*)([a-zU-]+)(@(\d+))?", text).groups()
     status = 0
     for letter in letters:
         status |= BITS[letter]

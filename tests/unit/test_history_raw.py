@@ -110,7 +110,7 @@ def read(what: raw.Wanted, held: Held, limit: int) -> list[tuple[int, bool, int]
     position = None
     found: list[tuple[int, bool, int]] = []
     for _ in range(100):
-        page = raw.page(what, position, held, limit)  # type: ignore[arg-type]
+        page = raw.page(what, position, held, limit)
         times, _, status, given_ = page.points
         assert len(times) <= limit
         found += zip(times.tolist(), given_.tolist(), status.tolist(), strict=True)
@@ -125,11 +125,11 @@ def read(what: raw.Wanted, held: Held, limit: int) -> list[tuple[int, bool, int]
 def test_the_table_of_the_specification(line: str, bounds: bool) -> None:
     request, with_bounds, without = line.split("|")
     start, end, number = request.split()
-    times = [None if text == "?" else clock(text) for text in (start, end)]
-    what = raw.wanted(*times, int(number), bounds=bounds, modified=False)
+    first, last = (None if text == "?" else clock(text) for text in (start, end))
+    what = raw.wanted(first, last, int(number), bounds=bounds, modified=False)
     assert what is not None
     held = Held([clock(text) for text in HELD])
-    page = raw.page(what, None, held, 1000)  # type: ignore[arg-type]
+    page = raw.page(what, None, held, 1000)
     times_ns, _, status, given_ = page.points
     found = [told(*one) for one in zip(times_ns.tolist(), given_.tolist(), status.tolist(), strict=True)]
     assert found == (with_bounds if bounds else without).split()
@@ -159,8 +159,8 @@ def test_pages_give_what_one_answer_would(
     limit: int,
     reluctant: bool,
 ) -> None:
-    ends = [None if at is None else T0 + at * S for at in (start, end)]
-    what = raw.wanted(*ends, number, bounds=bounds, modified=False)
+    first, last = (None if at is None else T0 + at * S for at in (start, end))
+    what = raw.wanted(first, last, number, bounds=bounds, modified=False)
     if what is None:
         return
     rows = [T0 + at * S for at in times]
@@ -176,8 +176,13 @@ def naive(what: raw.Wanted, rows: list[int]) -> list[tuple[int, bool, int]]:
     def reached(at: int, edge: int) -> bool:
         return sign * at >= sign * edge
 
+    def value(at: int) -> tuple[int, bool, int]:
+        return at, True, 0
+
+    def missing(at: int) -> tuple[int, bool, int]:
+        return at, False, BAD_BOUND_NOT_FOUND
+
     far = what.far_ns
-    value, missing = (lambda at: (at, True, 0)), (lambda at: (at, False, BAD_BOUND_NOT_FOUND))
     inside = [at for at in ordered if reached(at, what.origin_ns) and (far is None or not reached(at, far))]
     if far == what.origin_ns and not what.bounds:
         inside = [at for at in ordered if at == far]
@@ -200,7 +205,7 @@ def test_only_what_was_replaced_is_told_as_modified_with_its_own_time() -> None:
     held = Held([T0 + at * S for at in range(6)], flags=flags)
     what = raw.wanted(T0, T0 + 100 * S, 0, bounds=False, modified=True)
     assert what is not None
-    page = raw.page(what, None, held, 10)  # type: ignore[arg-type]
+    page = raw.page(what, None, held, 10)
     assert page.points.values.tolist() == [1.0, 4.0]
     assert page.rows.original_ns.tolist() == [T0 + S - 5, T0 + 4 * S - 5]
     backward = raw.wanted(T0 + 100 * S, T0, 0, bounds=False, modified=True)
@@ -245,6 +250,7 @@ def test_modified_values_say_when_and_by_whom() -> None:
     answer = points([T0], 5.0, 0)
     found = decoded(wire.modified_data(answer, np.array([T0 + S]), "heloop", ua.VariantType.Double))
     assert found.DataValues[0].Value.Value == 5.0
+    assert isinstance(found, ua.HistoryModifiedData)
     info = found.ModificationInfos[0]
     assert (info.UserName, info.UpdateType) == ("heloop", ua.HistoryUpdateType.Replace)
     assert wire.nanoseconds(info.ModificationTime) == T0 + S

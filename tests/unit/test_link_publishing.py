@@ -93,7 +93,7 @@ class Run:
             self.counters,
             self._message,
             lambda *gap: self.gaps.append(gap),
-        )  # type: ignore[arg-type]
+        )
         self.publisher.subscriptions[NUMBER] = Subscription(NUMBER, "fast", 50, 50, silence_s, 0.0)
 
     def _message(self, message: Published) -> None:

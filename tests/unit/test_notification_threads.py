@@ -20,7 +20,7 @@ URGENT_MANY = [alarm(f"PT-{n:05d}.HH", 1) for n in range(1000)]
 
 def alone(**changes: object) -> Night:
     """Sato gets everything at once."""
-    return Night(routes=EVERYBODY, alarms=[*MANY, *URGENT_MANY], **changes)  # type: ignore[arg-type]
+    return Night(routes=EVERYBODY, alarms=[*MANY, *URGENT_MANY], **changes)
 
 
 # --- incidents ------------------------------------------------------------------------------------

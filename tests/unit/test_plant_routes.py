@@ -75,10 +75,15 @@ def test_routes_steps_and_times_are_as_they_are_written(tmp_path: Path) -> None:
     assert act_now.from_place == "routes.yaml:51"
     assert (first.to, first.repeat_s, first.repeats, first.ways) == (("duty", "control_room"), 300.0, 3, ())
     assert (second.after_s, second.ways) == (600.0, (Way.MAIL,))
-    assert (bag.quiet, bag.digest_min, bag.quiet_priorities) == ("night", 8 * 60 + 45, {3})
+    assert (bag.quiet, bag.digest_min, bag.quiet_priorities) == ("night", 8 * 60 + 45, frozenset({3}))
     assert bag.children[0].steps == ()
     office, night = routes.times
-    assert (office.days, office.from_min, office.to_min, office.holidays) == (set(range(5)), 510, 1050, False)
+    assert (office.days, office.from_min, office.to_min, office.holidays) == (
+        frozenset(range(5)),
+        510,
+        1050,
+        False,
+    )
     assert night.otherwise == "office"
     assert routes.holidays == {date(2026, 12, 29), date(2027, 1, 1)}
     assert (routes.timezone, routes.trouble) == ("Asia/Tokyo", ("tanaka", "control_room"))
@@ -95,7 +100,7 @@ def test_the_ways_have_their_servers_and_their_secrets_stay_references(tmp_path:
     assert found.heartbeat is not None
     assert (found.heartbeat.every_s, found.heartbeat.url) == (900.0, "env:HEARTBEAT_URL")
     assert found.test is not None
-    assert (found.test.to, found.test.days, found.test.at_min) == (("tanaka",), {0, 3}, 540)
+    assert (found.test.to, found.test.days, found.test.at_min) == (("tanaka",), frozenset({0, 3}), 540)
     assert [(one.text, one.of, one.place, one.is_chat) for one in found.references] == [
         ("env:CHAT_SATO", "sato.chat", "routes.yaml:9", True),
         ("file:/etc/heloop/mail.password", "mail.password", "routes.yaml:87", False),

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from controller.core.clock import Now
 from controller.plant.tags import Tag
-from controller.record import chunks, compaction
+from controller.record import chunks, compaction, tables
 from controller.record.aside import set_aside
 from controller.record.chunks import Rows, pack, unpack
 from controller.record.compaction import compact, journal_cursor
@@ -33,7 +33,7 @@ MINUTES = 150
 def same(left: Rows, right: Rows) -> bool:
     return all(
         mine.dtype == other.dtype and mine.tobytes() == other.tobytes()
-        for mine, other in zip(left, right, strict=True)
+        for mine, other in zip(map(np.asarray, left), map(np.asarray, right), strict=True)
     )
 
 
@@ -271,12 +271,12 @@ def test_compaction_that_dies_at_any_statement_is_done_again_without_harm(
             calls[0] += 1
             if calls[0] == calls[1]:
                 raise Died
-            return super().execute(*args)  # type: ignore[arg-type]
+            return super().execute(*args)
 
     def connect(path: Path) -> sqlite3.Connection:
         return sqlite3.connect(path, factory=Connection, isolation_level=None)
 
-    monkeypatch.setattr(compaction.tables, "connect", connect)
+    monkeypatch.setattr(tables, "connect", connect)
     compact(tmp_path, step_rows=100)
     total = calls[0]
     for dies_at in range(1, total, 5):

@@ -63,8 +63,10 @@ def test_joined_blocks_are_their_rows_in_order(parts: list[Samples]) -> None:
 @given(st.lists(st.tuples(st.integers(0, 9), st.text(), st.integers(0, 2**32 - 1), st.integers(0, 2**62))))
 def test_texts_come_back(rows: list[tuple[int, str, int, int]]) -> None:
     texts = tuple(TextSample(*row) for row in rows)
-    nothing = np.empty(0)
-    empty = Samples(*(nothing.astype(kind) for kind in ("u4", "f8", "u4", "i8", "u1", "i8")), texts=texts)
+    tags, values, status, source, flags, original = (
+        np.empty(0, kind) for kind in ("u4", "f8", "u4", "i8", "u1", "i8")
+    )
+    empty = Samples(tags, values, status, source, flags, original, texts)
     assert decode(encode(empty), encode_texts(texts)).texts == texts
 
 

@@ -443,9 +443,9 @@ ORDER = [11, 10, 8, 9, 6, 7, 4, 5, 2, 3]  # Double first
 RANGES = {2: (-128, 127), 3: (0, 255), 4: (-(2**15), 2**15 - 1), 5: (0, 65535), 6: (-(2**31), 2**31 - 1)}
 RANGES |= {7: (0, 2**32 - 1), 8: (-(2**63), 2**63 - 1), 9: (0, 2**64 - 1)}
 small = st.sampled_from(ORDER).flatmap(
-    lambda kind: st.integers(
-        *[max(-100, low) if low < 0 else 0 for low, _ in [RANGES.get(kind, (-100, 0))]], 100
-    ).map(lambda value: Term(kind, float(value) if kind >= 10 else value))
+    lambda kind: st.integers(max(-100, RANGES.get(kind, (-100, 0))[0]), 100).map(
+        lambda value: Term(kind, float(value) if kind >= 10 else value)
+    )
 )
 
 
