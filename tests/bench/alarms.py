@@ -113,7 +113,7 @@ def _naive(tags: Sequence[int], state: list[list[object]], values: list[float], 
         for rule in state:
             tag, side, limit, active, since_s = rule
             value = values[tag]  # type: ignore[call-overload]
-            beyond = value >= limit if side is Side.HIGH else value <= limit  # type: ignore[operator]
+            beyond = value >= limit if side is Side.HIGH else value <= limit
             if beyond == active:
                 rule[4] = now_s
             elif now_s - since_s >= 5.0:  # type: ignore[operator]

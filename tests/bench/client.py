@@ -79,8 +79,18 @@ def load_plant(items: int, normal_ms: float, fast_ms: float) -> Plant:
     )
     plc = Plc(0, "P", "", "", (URI,), 0, 1e9, None, None, None, fast_ms, normal_ms, 1e9)
     index = {tag.name: tag.index for tag in tags}
-    nodes = [index[name] for name in ("WORD", "SEQUENCE", "EPOCH", "CMD_ECHO", "CMD_RESULT")]
-    stop = Command(0, "C.CMD", "", 0, *nodes, words=(Word("stop", 2, Origin.AUTOMATIC, None, 5.0),))
+    stop = Command(
+        index=0,
+        name="C.CMD",
+        text="",
+        plc=0,
+        word=index["WORD"],
+        sequence=index["SEQUENCE"],
+        epoch=index["EPOCH"],
+        echo=index["CMD_ECHO"],
+        result=index["CMD_RESULT"],
+        words=(Word("stop", 2, Origin.AUTOMATIC, None, 5.0),),
+    )
     trip = Interlock(
         index=0,
         name="S-1",
@@ -157,11 +167,11 @@ async def bare_asyncua(
         subscription = await client.create_subscription(normal_ms, Values())
         for start in range(0, items, 1000):
             await subscription.subscribe_data_change(
-                nodes[start : start + 1000], queuesize=10, sampling_interval=0
+                nodes[start : start + 1000], queuesize=10, sampling_interval=ua.Double(0)
             )
     fast = await client.create_subscription(fast_ms, Trigger())
     trigger = client.get_node(ua.NodeId("TRIGGER", index))
-    await fast.subscribe_data_change(trigger, queuesize=10, sampling_interval=0)
+    await fast.subscribe_data_change(trigger, queuesize=10, sampling_interval=ua.Double(0))
     return await meter.measure(*times)
 
 

@@ -37,8 +37,9 @@ class Talking:
     """A process that answers one line for each. Raises TooLateError."""
 
     def __init__(self, module: str, *words: object) -> None:
+        self._command = [sys.executable, "-m", f"tests.bench.{module}", *map(str, words)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", f"tests.bench.{module}", *map(str, words)],
+            self._command,
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -51,9 +52,9 @@ class Talking:
         there, _, _ = select.select([self.process.stdout], [], [], ANSWER_S)
         if not there:
             self.process.kill()
-            raise TooLateError(" ".join(map(str, self.process.args)))  # type: ignore[arg-type]
+            raise TooLateError(" ".join(self._command))
         line = self.process.stdout.readline().strip()
-        assert line, f"{self.process.args} has ended"
+        assert line, f"{self._command} has ended"
         return line
 
     def ask(self, command: str) -> Any:

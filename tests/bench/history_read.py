@@ -15,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -209,14 +210,18 @@ async def compare(table: Table, day: Day, scratch: Path) -> None:
 
     mine, theirs = await served(histories, whole), await served_by_peer(peer, peers_node, day)
     table.notes.append(f"{len(day.values):,} values: {mine:,} bytes of answers; peer {theirs:,}")
-    ours = lambda read: lambda: served(histories, read)  # noqa: E731
-    raw_peer = lambda: served_by_peer(peer, peers_node, day)  # noqa: E731
-    by_hand = lambda: averaged_by_hand(peer, peers_node, day)  # noqa: E731
+    ours = partial(served, histories)
+    raw_peer = partial(served_by_peer, peer, peers_node, day)
+    by_hand = partial(averaged_by_hand, peer, peers_node, day)
     peer_ms, hand_ms = await fastest_ms(raw_peer), await fastest_ms(by_hand)
-    table.add("served: raw", await fastest_ms(ours(whole)), peer_ms, "ms", better="less")
-    table.add("served: averages a minute", await fastest_ms(ours(averages)), hand_ms, "ms", better="less")
-    table.add("served: time averages a minute", await fastest_ms(ours(weighted)), None, "ms", better="less")
-    still = await standstill_ms(ours(whole))
+    table.add("served: raw", await fastest_ms(partial(ours, whole)), peer_ms, "ms", better="less")
+    table.add(
+        "served: averages a minute", await fastest_ms(partial(ours, averages)), hand_ms, "ms", better="less"
+    )
+    table.add(
+        "served: time averages a minute", await fastest_ms(partial(ours, weighted)), None, "ms", better="less"
+    )
+    still = await standstill_ms(partial(ours, whole))
     table.add("loop stands still: raw", still, await standstill_ms(raw_peer), "ms", better="less")
     await over_the_wire(table, day, histories, peer, peers_node)
     histories.close()
@@ -242,7 +247,7 @@ async def over_the_wire(
         for url, node in ((rig.url, of_plant(NAME)), (f"opc.tcp://127.0.0.1:{port}", peers_node)):
             async with Client(url, timeout=60, watchdog_intervall=60) as client:
                 reads = client.get_node(node)
-                one = lambda reads=reads: reads.read_raw_history(START, day.end, return_bounds=False)  # noqa: E731
+                one = partial(reads.read_raw_history, START, day.end, return_bounds=False)
                 assert len(await one()) >= len(day.values)
                 figures.append(await fastest_ms(one, 3))
     table.add("over the wire: raw", figures[0], figures[1], "ms", better="less")

@@ -28,7 +28,7 @@ from tests.system.service import free_ports
 
 PERIOD_S: Final = 0.02
 MIB: Final = 2**20
-CURRENT_TIME: Final = ua.NodeId(ua.ObjectIds.Server_ServerStatus_CurrentTime)  # type: ignore[arg-type]
+CURRENT_TIME: Final = ua.NodeId(ua.ObjectIds.Server_ServerStatus_CurrentTime)
 PLANT: Final = "university"
 
 
@@ -116,7 +116,7 @@ async def _deaf(port: int) -> None:
     async with opened(port) as one:
         await one.log_in()
         asked = ua.ReadRequest()
-        asked.Parameters.NodesToRead = [ua.ReadValueId(CURRENT_TIME, ua.AttributeIds.Value)] * 500  # type: ignore[arg-type]
+        asked.Parameters.NodesToRead = [ua.ReadValueId(CURRENT_TIME, ua.AttributeIds.Value)] * 500
         one.writer.transport.pause_reading()  # type: ignore[attr-defined]
         for _ in range(200):
             one.put(asked)
@@ -182,7 +182,7 @@ async def _good(port: int, for_s: float) -> None:
 async def _read(one: Wire) -> float:
     since_s = time.perf_counter()
     asked = ua.ReadRequest()
-    asked.Parameters.NodesToRead = [ua.ReadValueId(CURRENT_TIME, ua.AttributeIds.Value)]  # type: ignore[arg-type]
+    asked.Parameters.NodesToRead = [ua.ReadValueId(CURRENT_TIME, ua.AttributeIds.Value)]
     answer = await one.ask(asked)
     answer.ResponseHeader.ServiceResult.check()
     return (time.perf_counter() - since_s) * 1e3
