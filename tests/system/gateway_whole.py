@@ -35,8 +35,13 @@ class Whole:
         return self.running.listening.url
 
     @asynccontextmanager
-    async def client(self, user: str | None = None, password: str = "") -> AsyncIterator[Client]:
-        """asyncua's client with encryption; the demo's user of that role, or nobody."""
+    async def client(
+        self,
+        user: str | None = None,
+        password: str = "",
+        mode: ua.MessageSecurityMode = ua.MessageSecurityMode.SignAndEncrypt,
+    ) -> AsyncIterator[Client]:
+        """asyncua's client with security; the demo's user of that role, or nobody."""
         client = Client(self.url, timeout=PATIENCE_S)
         client.application_uri = CLIENT_URI
         own = credentials(CLIENT_URI)
@@ -44,7 +49,7 @@ class Whole:
             SecurityPolicyBasic256Sha256,
             own.certificate,
             own.key,
-            mode=ua.MessageSecurityMode.SignAndEncrypt,
+            mode=mode,
         )
         if user is not None:
             client.set_user(user)

@@ -250,6 +250,16 @@ class TestWhoSeesIt:
             (level,) = await read(admin, node, attribute=A.UserAccessLevel)
             assert level.Value.Value == 1
 
+    async def test_its_security_does_not_travel_without_encryption(self, here: Whole) -> None:
+        async with here.client("admin", mode=ua.MessageSecurityMode.Sign) as admin:
+            node = (await children(admin, (await own(admin)).SessionId))[SECURITY].NodeId
+            array = ua.NodeId(
+                ua.ObjectIds.Server_ServerDiagnostics_SessionsDiagnosticsSummary_SessionSecurityDiagnosticsArray
+            )
+            assert await codes_of(admin, node, array) == {CODES.BadSecurityModeInsufficient}
+            (restricted,) = await read(admin, node, attribute=A.AccessRestrictions)
+            assert restricted.Value.Value == 2
+
 
 class TestHowLong:
     async def test_it_goes_with_its_session_and_who_watched_it_is_told(self, here: Whole) -> None:

@@ -110,6 +110,8 @@ def _counter(served: int, failed: int) -> ua.ServiceCounterDataType:
 def _security(gateway: Gateway, caller: Caller) -> ua.DataValue:
     if not caller.may(SEES_SECURITY):
         return bad(ua.StatusCodes.BadUserAccessDenied)
+    if not caller.encrypted:  # Part 5, 6.3.4
+        return bad(ua.StatusCodes.BadSecurityModeInsufficient)
     return present([security_row(session) for session in active(gateway)])
 
 

@@ -25,6 +25,7 @@ WRITE: Final = 2
 HISTORY: Final = 4
 SEMANTIC_CHANGE: Final = 16  # the property says what a value means, and a change of it is told as an event
 NOTIFIES: Final = 1 | HISTORY  # an EventNotifier that can be subscribed to, and read of old
+ENCRYPTION_REQUIRED: Final = 2  # AccessRestrictions (Part 3, 8.56)
 NO_ATTRIBUTE: Final = ua.DataValue(StatusCode=ua.StatusCode(ua.UInt32(ua.StatusCodes.BadAttributeIdInvalid)))
 
 # A value, or how to get it for a caller (some are shown to some only).
@@ -115,8 +116,8 @@ class ObjectNode(PlainNode):
 class VariableNode(PlainNode):
     """A variable or property. tag: its tag's index, when its value is a tag's.
 
-    reader: the least role that may read its value, None when everybody may. writer: the least that may
-    write it, None when nobody may; the core decides in the end.
+    reader: the least role that may read its value, None when everybody may. secret: read over encrypted
+    channels only. writer: the least role that may write it, None when nobody may; the core decides in the end.
     """
 
     value: Value
@@ -125,6 +126,7 @@ class VariableNode(PlainNode):
     dimensions: Sequence[int] = ()
     access: int = READ
     reader: str | None = None
+    secret: bool = False
     writer: str | None = None
     sampling_ms: float = 0.0
     historizing: bool = False
@@ -142,6 +144,8 @@ class VariableNode(PlainNode):
     def data_value(self, caller: Caller) -> ua.DataValue:
         if self.reader is not None and not caller.may(self.reader):
             return bad(ua.StatusCodes.BadUserAccessDenied)
+        if self.secret and not caller.encrypted:
+            return bad(ua.StatusCodes.BadSecurityModeInsufficient)
         return ua.DataValue(self.value) if isinstance(self.value, ua.Variant) else self.value(caller)
 
     def user_access(self, caller: Caller) -> int:
@@ -163,6 +167,9 @@ class VariableNode(PlainNode):
             _A.AccessLevel: lambda: data_value(self.access, _V.Byte),
             _A.UserAccessLevel: lambda: data_value(self.user_access(caller), _V.Byte),
             _A.AccessLevelEx: lambda: data_value(self.access, _V.UInt32),
+            _A.AccessRestrictions: lambda: (
+                data_value(ENCRYPTION_REQUIRED, _V.UInt16) if self.secret else NO_ATTRIBUTE
+            ),
             _A.MinimumSamplingInterval: lambda: data_value(self.sampling_ms, _V.Double),
             _A.Historizing: lambda: data_value(self.historizing, _V.Boolean),
             **(sizes if self.rank > 0 else {}),

@@ -119,6 +119,7 @@ class SessionNodes:
             data_type=part.data_type,
             rank=part.rank,
             reader=diagnostics.SEES_SECURITY if path.startswith(_SECURITY) else None,
+            secret=path.startswith(_SECURITY),
         )
 
     def _below(self, session: Session, owner: str) -> Iterator[Reference]:
