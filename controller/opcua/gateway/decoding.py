@@ -82,7 +82,7 @@ def _list_reader(kind: ua.VariantType) -> Callable[[Any], list[Any]]:
 
 ua_binary._reshape = _reshaped  # noqa: SLF001
 ua_binary.Primitives.Null = _CountedNull()  # type: ignore[assignment]
-ua_binary._create_uatype_array_deserializer = _list_reader  # type: ignore[assignment]  # noqa: SLF001
+ua_binary._create_uatype_array_deserializer = _list_reader  # noqa: SLF001
 for _cached in (ua_binary._create_uatype_deserializer, _array_reader):  # noqa: SLF001  (made before the above)
     _cached.cache_clear()
 
