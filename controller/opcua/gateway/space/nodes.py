@@ -116,8 +116,8 @@ class ObjectNode(PlainNode):
 class VariableNode(PlainNode):
     """A variable or property. tag: its tag's index, when its value is a tag's.
 
-    reader: the least role that may read its value, None when everybody may. secret: read over encrypted
-    channels only. writer: the least role that may write it, None when nobody may; the core decides in the end.
+    reader: the least role that may read its value, None when everybody may. secret: over encrypted channels
+    only. writer: the least role that may write it, None when nobody may; the core decides in the end.
     """
 
     value: Value
