@@ -123,9 +123,13 @@ async def test_a_subscription_counts_what_it_did(tmp_path: Path) -> None:
         mode.Parameters.SubscriptionIds = [number]
         await desk.ask(mode)
         number_of = partial(here.running.gateway.values.number, here.behind.plant.index["PT-303"])
+
+        def shows(value: float) -> bool:
+            return number_of() == value
+
         for value in (1.0, 2.0, 4.0, 5.0):
             here.behind.tell({"PT-303": value})
-            await here.when(lambda value=value: number_of() == value)
+            await here.when(partial(shows, value))
         missing = ua.RepublishRequest()
         missing.Parameters.SubscriptionId, missing.Parameters.RetransmitSequenceNumber = number, 99
         with pytest.raises(UaStatusCodeError):

@@ -102,8 +102,8 @@ class Desk(Asking):
     def __init__(self, client: Client, *tags: str) -> None:
         super().__init__(client)
         self.tags = tags
-        self.values: dict[str, list[ua.DataValue]] = {tag: [] for tag in tags}
-        self.events: list[list[Any]] = []
+        self.got: dict[str, list[ua.DataValue]] = {tag: [] for tag in tags}
+        self.heard: list[list[Any]] = []
         self.subscription = 0
 
     async def look(self, **parameters: Any) -> None:
@@ -123,8 +123,8 @@ class Desk(Asking):
                 for notification in result.NotificationMessage.NotificationData or ():
                     if isinstance(notification, ua.DataChangeNotification):
                         for item in notification.MonitoredItems:
-                            self.values[self.tags[item.ClientHandle - 1]].append(item.Value)
-                self.events += events_of(result)
+                            self.got[self.tags[item.ClientHandle - 1]].append(item.Value)
+                self.heard += events_of(result)
 
     async def publishes(self, *, on: bool) -> None:
         asked = ua.SetPublishingModeRequest()
@@ -133,14 +133,14 @@ class Desk(Asking):
         await self.ask(asked)
 
     def codes(self, tag: str) -> list[int]:
-        return [value.StatusCode.value for value in self.values[tag]]
+        return [value.StatusCode.value for value in self.got[tag]]
 
     def of_type(self, kind: int) -> list[Any]:
-        return [changes for type_, _, changes, _ in self.events if type_ == standard(kind)]
+        return [changes for type_, _, changes, _ in self.heard if type_ == standard(kind)]
 
 
 def is_good(desk: Desk, tag: str) -> bool:
-    return bool(desk.values[tag]) and desk.codes(tag)[-1] == 0
+    return bool(desk.got[tag]) and desk.codes(tag)[-1] == 0
 
 
 async def test_clients_stay_and_are_told_what_came_and_what_means_something_else(tmp_path: Path) -> None:
@@ -159,8 +159,8 @@ async def test_clients_stay_and_are_told_what_came_and_what_means_something_else
             assert ua.AccessLevel.SemanticChange in await range_.get_access_level()
         async with core_of(folder.extended(), data, running) as core:
             core.tell({"PT-204": 35.0, "PT-303": 4.0, "TT-199": 21.0})
-            await desk.until(lambda: desk.values["PT-204"][-1].Value.Value == 35.0)
-            await desk.until(lambda: desk.values["PT-303"][-1].Value.Value == 4.0)
+            await desk.until(lambda: desk.got["PT-204"][-1].Value.Value == 35.0)
+            await desk.until(lambda: desk.got["PT-303"][-1].Value.Value == 4.0)
             assert (await range_.read_value()).High == 40
             after = [await one.read_value() for one in versions]
             assert after[0] != before[0], "one tag more hangs on the bag"
@@ -177,7 +177,7 @@ async def test_clients_stay_and_are_told_what_came_and_what_means_something_else
             assert [(one.Affected, one.AffectedType) for one in semantic] == [
                 (of_plant("PT-204"), standard(ua.ObjectIds.AnalogUnitRangeType))
             ]
-            assert any(one[0] == standard(ua.ObjectIds.RefreshRequiredEventType) for one in desk.events)
+            assert any(one[0] == standard(ua.ObjectIds.RefreshRequiredEventType) for one in desk.heard)
             (session,) = running.gateway.sessions.all()
             assert session.caller.user == "operator"
             assert len(await client.get_node(session.id).get_children()) == 3, "its diagnostics stay too"
@@ -208,7 +208,7 @@ async def test_an_item_of_a_tag_that_is_gone_says_so_and_lives_on_when_it_comes_
         async with core_of(folder.plant(), data, running) as core:
             core.tell({"TT-199": 22.0})
             await desk.until(lambda: is_good(desk, "TT-199"))
-            assert desk.values["TT-199"][-1].Value.Value == 22.0
+            assert desk.got["TT-199"][-1].Value.Value == 22.0
 
 
 async def test_a_slow_client_with_a_queue_of_one_still_learns_that_the_range_is_another(
@@ -230,9 +230,9 @@ async def test_a_slow_client_with_a_queue_of_one_still_learns_that_the_range_is_
                 while running.gateway.values.number(core.plant.index["PT-204"]) != 35.0:
                     await asyncio.sleep(0.01)
             await desk.publishes(on=True)
-            seen = len(desk.values["PT-204"])
-            await desk.until(lambda: len(desk.values["PT-204"]) > seen)
-            (last,) = desk.values["PT-204"][seen:]
+            seen = len(desk.got["PT-204"])
+            await desk.until(lambda: len(desk.got["PT-204"]) > seen)
+            (last,) = desk.got["PT-204"][seen:]
             assert (last.Value.Value, last.StatusCode.value) == (35.0, SEMANTICS_CHANGED)
             assert (await client.get_node(of_plant("PT-204")).read_data_value()).StatusCode.value == 0
 

@@ -35,7 +35,8 @@ async def here(tmp_path: Path) -> AsyncIterator[Whole]:
 
 async def own(client: Client) -> ua.SessionDiagnosticsDataType:
     """What the array says to a client that is shown no other session."""
-    (row,) = await client.get_node(ARRAY).read_value()
+    rows: list[ua.SessionDiagnosticsDataType] = await client.get_node(ARRAY).read_value()
+    (row,) = rows
     return row
 
 
@@ -299,6 +300,7 @@ class TestHowLong:
             for at in range(98):
                 made = Session(ua.NodeId(uuid4(), 1), f"station {at}", 600_000.0, active=True)
                 made.touched_s = time.monotonic()
+                assert isinstance(made.token.Identifier, bytes)
                 sessions._by_token[made.token.Identifier] = made
             pages = await objects(engineer, most=30)
             assert [len(page) for page in pages] == [28, 30, 30, 12], "with two arrays"

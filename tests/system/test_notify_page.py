@@ -209,7 +209,7 @@ async def test_without_the_core_the_page_shows_what_was_recorded_and_says_so(tmp
         answer = await page.post(link, {"form": form})
         assert answer.status == 503
         assert "Not acknowledged: the control service does not answer" in answer.text
-        assert not page.place.used(page.links.read(link.rpartition("/")[2], 0).id), "the link is still good"  # type: ignore[union-attr]
+        assert not page.place.used(page.links.read(link.rpartition("/")[2], 0).id), "the link is still good"
 
 
 async def test_the_page_gives_nothing_away_to_others(tmp_path: Path) -> None:

@@ -79,8 +79,8 @@ def test_a_misspelt_file_is_no_silence(tmp_path: Path) -> None:
 def test_a_template_that_fails_at_night_costs_its_looks_not_the_message(tmp_path: Path) -> None:
     text = "{% if why == 'worse' and count > 40 %}{{ 1 // 0 }}{% endif %}own"
     templates = loaded(tmp_path, chat_txt=text)
-    assert chat_text(message(), context(templates=templates))[1] == "own"
-    assert not templates.trouble
+    body = chat_text(message(), context(templates=templates))[1]
+    assert (body, templates.trouble) == ("own", "")
     body = chat_text(message(Why.WORSE, count=41), context(templates=templates))[1]
     assert "It has become worse." in body
     assert templates.trouble == "chat.txt:1: integer division or modulo by zero"

@@ -58,11 +58,12 @@ def test_the_hour_of_a_tag_is_read_from_the_journal_and_drawn(tmp_path: Path) ->
     for minute in range(60):
         writing.utc_ns = T0 + minute * MINUTE
         done = writing.rows([LT.index], [60.0 + minute * 0.6])
-    done.result(30)  # type: ignore[attr-defined]
+    done.result(30)
     writing.journal.close()
     picture = trend(tmp_path, university(), "LT-201", T0 + HOUR, T0 + 58 * MINUTE)
     assert picture is not None
-    assert (picture.low, picture.last) == (60.0, pytest.approx(95.4))
+    assert picture.low == 60.0
+    assert picture.last == pytest.approx(95.4)
     assert picture.png.startswith(b"\x89PNG\r\n")
     assert len(picture.png) < 60_000
     assert struct.unpack(">II", picture.png[16:24]) == (833, 340)
