@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 INTEROP = Path(__file__).parent / "interop"
@@ -22,6 +23,9 @@ def services() -> dict[str, Service]:
         "node-opcua": Service(
             shutil.which("node") is not None and (INTEROP / "node_modules/node-opcua-client").is_dir(),
             "apt-get install nodejs npm && npm ci --ignore-scripts --prefix tests/interop",
+        ),
+        "o6": Service(
+            find_spec("o6") is not None, "make setup (open62541's client; Linux on x86_64 or aarch64)"
         ),
         "grafana-schema": Service(
             shutil.which("node") is not None and (INTEROP / "node_modules/@grafana/schema").is_dir(),
