@@ -116,13 +116,8 @@ class Link:
             closing = asyncio.create_task(connection.close(), name=f"link {self.plc.name}: close")
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
-        if running.cancelled():
-            return session.is_up, self._reason
-        error = running.exception()
-        if not isinstance(error, LinkLost):
-            assert error is not None, "a session ends only by an exception"
-            raise error
-        return session.is_up, error.reason
+            lost = _lost(running)  # also by who is stopped meanwhile: an error that nobody asks for is logged
+        return session.is_up, self._reason if lost is None else lost.reason
 
     async def _pause(self, seconds: float) -> None:
         assert self._wanted_anew is not None
@@ -141,6 +136,14 @@ class Link:
         elif reason != self._said:
             self._deliver(LinkReport(self.plc.index, "connect", reason))
         self._said = reason
+
+
+def _lost(running: asyncio.Task[None]) -> LinkLost | None:
+    """Why a session has ended; None: it was told to. Raises what a bug raised."""
+    error = None if running.cancelled() else running.exception()
+    if error is not None and not isinstance(error, LinkLost):
+        raise error
+    return error
 
 
 async def _ended(*tasks: asyncio.Task[Any]) -> None:
