@@ -20,6 +20,6 @@ def origin_of(peer: str) -> str:
         return peer
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
-    if address.is_loopback or address.is_link_local:
+    if address.is_loopback:
         return peer
     return str(IPv6Network((int(address), 64), strict=False))
