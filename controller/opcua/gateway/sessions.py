@@ -228,7 +228,7 @@ class Sessions:
         session.touched_s = self._now_s()
         session.about.mechanism = _MECHANISMS.get(type(asked.UserIdentityToken), "Anonymous")
         session.about.users.append(caller.user)
-        session.locales = tuple(str(locale) for locale in (asked.LocaleIds or ())[:8] if locale)
+        session.locales = tuple(str(locale) for locale in asked.LocaleIds[:8] if locale)
         connection.activated()
         self._told(What.ACTIVATED, connection, session)
         result = ua.ActivateSessionResult(ServerNonce=cast("Any", session.nonce))
