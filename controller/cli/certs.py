@@ -163,7 +163,7 @@ def trust(
         else:
             path = store.trust(certificate, allow=("expired",) if expired else ())
     except (StoreError, Unreadable) as error:
-        fail(str(error))
+        fail(f"{which}: {error}" if crl else str(error))
     how = "completes chains" if issuer else "is trusted, even when expired," if expired else "is trusted"
     text = f"the certificate {certificate.thumbprint} {how} from now on: {path}"
     record(place, "certificates.changed", certificate.name, text)
@@ -240,15 +240,20 @@ def _store(data: Path) -> Store:
 
 
 def _named(store: Store, which: str) -> Certificate:
-    """A server's, a file's, or one that the store knows. Raises StoreError and Unreadable."""
-    from controller.opcua.certificates import Certificate
+    """A server's, a file's, or one that the store knows. Raises StoreError."""
+    from controller.opcua.certificates import Certificate, Unreadable
 
     if "://" in which:
         certificate = _look(which).certificate
         if certificate is None:
             fail(f"{which} shows no certificate: switch security on there")
         return certificate
-    return Certificate.read(_read(which)) if Path(which).is_file() else store.find(which)
+    if not Path(which).is_file():
+        return store.find(which)
+    try:
+        return Certificate.read(_read(which))
+    except Unreadable as error:
+        fail(f"{which}: {error}. A file with a certificate (DER or PEM) is wanted")
 
 
 def _look(endpoint: str) -> Remote:

@@ -167,8 +167,8 @@ def test_others_are_trusted_by_file_name_or_thumbprint_and_no_longer(data: Path,
     assert "nothing has changed" in heloop("certs", "reject", "plc")
     for words, says in (
         (("trust", "nobody"), "heloop certs list"),
-        (("trust", str(tmp_path / "ca.crl")), "no X.509"),
-        (("trust", str(file), "--crl"), "no revocation list"),
+        (("trust", str(tmp_path / "ca.crl")), f"{tmp_path / 'ca.crl'}: no X.509"),
+        (("trust", str(file), "--crl"), f"{file}: no revocation list"),
         (("trust", str(file), "--issuer"), "no CA"),
         (("trust", "opc.tcp://127.0.0.1:9"), "get endpoints"),
         (("reject", "nobody"), "heloop certs list"),
